@@ -1,0 +1,2 @@
+//! Everything in one process with an embedded database.
+fn main() {}

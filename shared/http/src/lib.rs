@@ -1,0 +1,1 @@
+//! The one axum router: routes, authentication, problems, OpenAPI.

@@ -1,0 +1,1 @@
+//! The single DynamoDB table: keys, transactions, change log, search rows, and the checker.

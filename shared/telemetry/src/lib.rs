@@ -1,0 +1,1 @@
+//! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, and process figures.
