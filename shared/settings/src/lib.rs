@@ -1,1 +1,236 @@
 //! Configuration: read once from the environment, typed and documented.
+//!
+//! [`Settings::read`] takes every variable of the product from a [`Strings`], which is the process
+//! environment in a door and a map in a test. An empty variable counts as unset. A wrong value, or a
+//! `CONTACTS_…` variable that nobody reads, is an [`Error`] of one line for the operator.
+//!
+//! The standard `AWS_*` variables are read by the AWS SDK and `RUST_LOG` by `contacts-telemetry`.
+
+mod error;
+mod secret;
+mod source;
+mod web;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+pub use error::Error;
+pub use secret::Secret;
+pub use source::Strings;
+
+const LISTEN: &str = "CONTACTS_LISTEN";
+const METRICS_LISTEN: &str = "CONTACTS_METRICS_LISTEN";
+const DATA_DIR: &str = "CONTACTS_DATA_DIR";
+const TOKEN: &str = "CONTACTS_TOKEN";
+const TABLE: &str = "CONTACTS_TABLE";
+const CHANGES_DAYS: &str = "CONTACTS_CHANGES_DAYS";
+const CORS_ORIGINS: &str = "CONTACTS_CORS_ORIGINS";
+const OIDC_ISSUER: &str = "CONTACTS_OIDC_ISSUER";
+const OIDC_AUDIENCE: &str = "CONTACTS_OIDC_AUDIENCE";
+
+/// Every variable of this product, for finding the one that a misspelt name means.
+const KNOWN: [&str; 9] = [
+    LISTEN,
+    METRICS_LISTEN,
+    DATA_DIR,
+    TOKEN,
+    TABLE,
+    CHANGES_DAYS,
+    CORS_ORIGINS,
+    OIDC_ISSUER,
+    OIDC_AUDIENCE,
+];
+
+/// The program that reads its settings: some variables are required of one and not of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `api-lambda`.
+    Lambda,
+    /// `api-container`.
+    Container,
+    /// `standalone`.
+    Standalone,
+}
+
+/// All settings. A door uses those that concern it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the process listens (container and standalone).
+    pub listen: Listen,
+    /// Where the data is kept (standalone).
+    pub data: Data,
+    /// `CONTACTS_TOKEN`: the owner's personal access token, `cm_` and at least 40 characters of
+    /// `A-Z a-z 0-9 - _`. No default: standalone then makes one at its first start.
+    pub token: Option<Secret>,
+    /// The DynamoDB table.
+    pub table: Table,
+    /// What browsers may do.
+    pub http: Http,
+    /// The OpenID provider whose tokens are accepted. None: personal access tokens alone.
+    pub oidc: Option<Oidc>,
+}
+
+/// The addresses of the two listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// `CONTACTS_LISTEN`: address and port of the API. Default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// `CONTACTS_METRICS_LISTEN`: address and port of `/metrics`. Default `127.0.0.1:5000`.
+    pub metrics: SocketAddr,
+}
+
+/// The data folder of the embedded database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    /// `CONTACTS_DATA_DIR`: a folder, made if it is missing. Default `./data`.
+    pub dir: PathBuf,
+}
+
+/// The DynamoDB table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// `CONTACTS_TABLE`: the table's name, 3 to 255 characters of `A-Z a-z 0-9 . - _`
+    /// (Amazon DynamoDB Developer Guide, "Naming rules"). Default `contacts` in standalone;
+    /// required on Lambda and in the container.
+    pub name: String,
+    /// `CONTACTS_CHANGES_DAYS`: how long the change log is kept, in days, 1 to 3650. Default 90.
+    pub changes_days: u32,
+}
+
+/// Cross-origin access.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Http {
+    /// `CONTACTS_CORS_ORIGINS`: origins separated by commas, each `scheme://host[:port]`, kept as a
+    /// browser sends them (RFC 6454, section 6.2: lower case, no default port). Default: none, so
+    /// that no other origin is allowed.
+    pub cors_origins: Vec<String>,
+}
+
+/// The OpenID provider. Both variables are set, or neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Oidc {
+    /// `CONTACTS_OIDC_ISSUER`: the issuer, an `https` URL without query or fragment (`http` for
+    /// loopback hosts), exactly as the `iss` claim has it.
+    pub issuer: String,
+    /// `CONTACTS_OIDC_AUDIENCE`: what the `aud` claim must contain.
+    pub audience: String,
+}
+
+impl Settings {
+    /// Reads the process environment.
+    ///
+    /// # Errors
+    /// The first variable that is missing, wrong or unknown.
+    pub fn from_env(door: Door) -> Result<Self, Error> {
+        Self::read(door, &Strings::env())
+    }
+
+    /// Reads `strings`.
+    ///
+    /// # Errors
+    /// The first variable that is missing, wrong or unknown.
+    pub fn read(door: Door, strings: &Strings) -> Result<Self, Error> {
+        strings.refuse_unknown(&KNOWN)?;
+        Ok(Self {
+            listen: Listen {
+                listen: address(strings, LISTEN, 8080)?,
+                metrics: address(strings, METRICS_LISTEN, 5000)?,
+            },
+            data: Data {
+                dir: strings
+                    .os(DATA_DIR)
+                    .map_or_else(|| PathBuf::from("./data"), PathBuf::from),
+            },
+            token: token(strings)?,
+            table: Table {
+                name: table_name(door, strings)?,
+                changes_days: changes_days(strings)?,
+            },
+            http: Http {
+                cors_origins: cors_origins(strings)?,
+            },
+            oidc: oidc(strings)?,
+        })
+    }
+}
+
+fn address(strings: &Strings, variable: &'static str, port: u16) -> Result<SocketAddr, Error> {
+    strings
+        .parse(
+            variable,
+            "an IP address and a port, such as 127.0.0.1:8080 or [::]:8080",
+            |text| text.parse().ok(),
+        )
+        .map(|address| address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into()))
+}
+
+fn token(strings: &Strings) -> Result<Option<Secret>, Error> {
+    strings.parse_secret(
+        TOKEN,
+        "cm_ followed by at least 40 characters of A-Z a-z 0-9 - _",
+        |text| {
+            let random = text.strip_prefix("cm_")?;
+            let url_safe = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            (random.len() >= 40 && random.bytes().all(url_safe)).then(|| Secret::new(text))
+        },
+    )
+}
+
+fn table_name(door: Door, strings: &Strings) -> Result<String, Error> {
+    const SHOULD: &str = "the DynamoDB table's name: 3 to 255 characters of A-Z a-z 0-9 . - _";
+    let name = strings.parse(TABLE, SHOULD, |text| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        ((3..=255).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
+    })?;
+    match (name, door) {
+        (Some(name), _) => Ok(name),
+        (None, Door::Standalone) => Ok("contacts".to_owned()),
+        (None, Door::Lambda | Door::Container) => Err(Error::Missing {
+            variable: TABLE,
+            should: SHOULD,
+        }),
+    }
+}
+
+fn changes_days(strings: &Strings) -> Result<u32, Error> {
+    strings
+        .parse(CHANGES_DAYS, "a number of days from 1 to 3650", |text| {
+            text.parse().ok().filter(|days| (1..=3650).contains(days))
+        })
+        .map(|days| days.unwrap_or(90))
+}
+
+fn cors_origins(strings: &Strings) -> Result<Vec<String>, Error> {
+    strings
+        .parse(
+            CORS_ORIGINS,
+            "origins separated by commas, each http(s)://host[:port] without a path",
+            |text| text.split(',').map(|one| web::origin(one.trim())).collect(),
+        )
+        .map(Option::unwrap_or_default)
+}
+
+fn oidc(strings: &Strings) -> Result<Option<Oidc>, Error> {
+    const ISSUER: &str = "the issuer's https URL without query or fragment (http for loopback)";
+    const AUDIENCE: &str =
+        "the audience that tokens must name, because CONTACTS_OIDC_ISSUER is set";
+    let issuer = strings.parse(OIDC_ISSUER, ISSUER, |text| {
+        web::is_issuer(text).then(|| text.to_owned())
+    })?;
+    let audience = strings.parse(OIDC_AUDIENCE, AUDIENCE, |text| Some(text.to_owned()))?;
+    match (issuer, audience) {
+        (Some(issuer), Some(audience)) => Ok(Some(Oidc { issuer, audience })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Error::Missing {
+            variable: OIDC_AUDIENCE,
+            should: AUDIENCE,
+        }),
+        (None, Some(_)) => Err(Error::Missing {
+            variable: OIDC_ISSUER,
+            should: ISSUER,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

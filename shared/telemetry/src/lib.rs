@@ -1,1 +1,41 @@
 //! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, and process figures.
+//!
+//! Callers record with the functions of this crate's root, which know names and labels; [`names`] is
+//! the table of both. An artifact compiles one exporter: `prometheus` in a container, `emf` on
+//! Lambda. Both features together compile too, and then tests compare the two.
+
+#[cfg(feature = "emf")]
+mod emf;
+mod logs;
+pub mod names;
+pub mod process;
+#[cfg(feature = "prometheus")]
+mod prometheus;
+mod record;
+
+#[cfg(feature = "emf")]
+pub use emf::{EmfHandle, emf};
+pub use logs::{Format, LogsError, init_logs};
+#[cfg(feature = "prometheus")]
+pub use prometheus::{PrometheusHandle, prometheus};
+pub use record::{
+    InFlight, Outcome, auth_failure, build_info, dynamodb_call, dynamodb_conflict, dynamodb_retry,
+    dynamodb_throttle, dynamodb_units, http_in_flight, http_request,
+};
+
+/// Why an exporter could not be installed.
+#[cfg(any(feature = "emf", feature = "prometheus"))]
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// A process has one exporter, and it is installed once.
+    #[error("a metrics exporter is already installed in this process")]
+    Already,
+    /// The thread that bounds the exporter's memory could not be started.
+    #[error("the metrics upkeep thread could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+#[cfg(any(feature = "emf", feature = "prometheus"))]
+fn install(recorder: impl metrics::Recorder + Sync + 'static) -> Result<(), InstallError> {
+    metrics::set_global_recorder(recorder).map_err(|_| InstallError::Already)
+}

@@ -1,2 +1,39 @@
-//! The API.
-fn main() {}
+//! The API on AWS Lambda.
+
+use std::io::{Write as _, stderr, stdout};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use contacts_settings::{Door, Settings};
+use contacts_telemetry::Format;
+
+/// One thread: a sandbox serves one request at a time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(stderr(), "api-lambda: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let settings = Settings::from_env(Door::Lambda)?;
+    contacts_telemetry::init_logs(Format::Json)?;
+    let metrics = contacts_telemetry::emf("api")?;
+    let contacts = api::contacts(&settings).await;
+    // The first call pays for credentials, name look-up and TLS: here it costs no request anything.
+    if let Err(error) = contacts.store().ready().await {
+        tracing::warn!(%error, "the table did not answer during the start");
+    }
+    let router = api::router(&settings, contacts);
+    let flush = || {
+        if let Err(error) = metrics.flush(&mut stdout()) {
+            tracing::warn!(%error, "metrics were not written");
+        }
+    };
+    api::lambda::run(router, flush).await.map_err(|error| anyhow!(error))
+}

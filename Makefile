@@ -1,0 +1,149 @@
+# `make` lists the targets. What a target needs and the machine lacks is installed first, into
+# $(CACHE), outside the clone; Debian packages through apt-get, which needs root.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO_LAMBDA_VERSION := 1.9.2
+ZIG_VERSION := 0.17.0
+CARGO_DENY_VERSION := 0.20.2
+
+CACHE := $(HOME)/.cache/contact-manager
+LAMBDA := $(CACHE)/tools/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
+DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
+PROMTOOL := $(CACHE)/tools/promtool
+
+# rustup lives in the home of the account, which is not $(HOME) where a caller has set another one.
+ACCOUNT := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+export RUSTUP_HOME ?= $(firstword $(wildcard $(HOME)/.rustup $(ACCOUNT)/.rustup) $(HOME)/.rustup)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(PROMTOOL):$(HOME)/.cargo/bin:$(ACCOUNT)/.cargo/bin:$(PATH):/usr/sbin:/sbin
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: run
+run: rust ## start the service with an embedded database on 127.0.0.1:8080
+	cargo build --package standalone
+	exec $(CARGO_TARGET_DIR)/debug/standalone
+
+.PHONY: watch
+watch: rust $(LAMBDA)/bin/cargo-lambda ## run the Lambda build on 127.0.0.1:9000, rebuilt on every change
+	cargo build --package standalone
+	exec $(CARGO_TARGET_DIR)/debug/standalone database \
+	  cargo lambda watch --package api --bin api-lambda --features lambda \
+	  --invoke-address 127.0.0.1 --invoke-port 9000
+
+.PHONY: test
+test: test-tools ## run every test, on both targets and both databases
+	$(call cargo-test,--workspace --all-features)
+
+.PHONY: test-fast
+test-fast: rust ## run the tests that start no process
+	$(call cargo-test,--workspace --all-features --exclude contacts-tests --lib --bins)
+
+# Runs cargo test and closes with one line for the whole run: cargo counts each test binary alone.
+define cargo-test
+@mkdir -p $(CACHE)
+cargo test --no-fail-fast $(1) 2>&1 | tee $(CACHE)/test.log
+@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
+  END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored; exit !passed || failed }' $(CACHE)/test.log
+endef
+
+.PHONY: lint
+lint: rust $(DENY)/bin/cargo-deny ## check format, clippy, documentation, dependencies and scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+	cargo deny --log-level error check bans licenses sources
+	@command -v shellcheck >/dev/null || $(call apt-install,shellcheck)
+	shellcheck .ci/run
+
+.PHONY: fmt
+fmt: rust ## format the code
+	cargo fmt --all
+
+.PHONY: bench
+bench: rust ## measure, and rewrite the tables in docs/
+	cargo bench --package contacts-tests
+
+.PHONY: package
+package: dist/api-lambda.zip dist/api-container ## build dist/api-lambda.zip and dist/api-container
+	@ls -l dist
+
+# Amazon Linux 2023 has glibc 2.34. Without its jitter entropy aws-lc starts up to a second faster and
+# seeds itself from the kernel (and the CPU) alone, one independent source fewer: on Lambda the start
+# is what users wait for.
+PACKAGE := cargo lambda build --release --package api --target x86_64-unknown-linux-gnu.2.34
+
+.PHONY: dist/api-lambda.zip
+dist/api-lambda.zip: rust $(LAMBDA)/bin/cargo-lambda
+	AWS_LC_SYS_NO_JITTER_ENTROPY=1 $(PACKAGE) --bin api-lambda --features lambda \
+	  --lambda-dir $(CACHE)/package --output-format zip
+	install -D -m 644 $(CACHE)/package/api-lambda/bootstrap.zip $@
+
+.PHONY: dist/api-container
+dist/api-container: rust $(LAMBDA)/bin/cargo-lambda
+	$(PACKAGE) --bin api-container --features container --disable-optimizations \
+	  --lambda-dir $(CACHE)/package
+	install -D -m 755 $(CACHE)/package/api-container/bootstrap $@
+
+.PHONY: backup
+backup: rust ## copy the data of a running or stopped `make run` to FILE=
+	@test -n "$(FILE)" || { echo "name the file: make backup FILE=contacts.backup" >&2; exit 2; }
+	cargo build --quiet --package standalone
+	@$(CARGO_TARGET_DIR)/debug/standalone backup "$(FILE)"
+
+.PHONY: restore
+restore: rust ## bring back the data from FILE=, while the service is stopped
+	@test -n "$(FILE)" || { echo "name the file: make restore FILE=contacts.backup" >&2; exit 2; }
+	cargo build --quiet --package standalone
+	@$(CARGO_TARGET_DIR)/debug/standalone restore "$(FILE)"
+
+.PHONY: clean
+clean: ## remove what was built; the data stays
+	rm -rf dist tests/npm/node_modules $(CACHE)/package $(CARGO_TARGET_DIR)
+
+# What the targets above need.
+
+apt-install = { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
+
+# The toolchain of rust-toolchain.toml, and a C compiler for aws-lc and SQLite.
+.PHONY: rust
+rust:
+	@command -v rustup >/dev/null || { echo "install rustup first: https://rustup.rs" >&2; exit 2; }
+	@cargo --version >/dev/null 2>&1 || rustup toolchain install
+	@command -v cc >/dev/null || $(call apt-install,build-essential)
+
+# Command and Debian package of what the tests start.
+TEST_COMMANDS := curl:curl ip:iproute2 java:openjdk-17-jre-headless node:nodejs npm:npm unshare:util-linux
+
+.PHONY: test-tools
+test-tools: rust $(LAMBDA)/bin/cargo-lambda $(PROMTOOL)/promtool tests/npm/node_modules/.package-lock.json
+
+.PHONY: test-commands
+test-commands:
+	@missing=; for pair in $(TEST_COMMANDS); do \
+	  command -v $${pair%%:*} >/dev/null || missing+=" $${pair#*:}"; \
+	done; [ -z "$$missing" ] || $(call apt-install,$$missing)
+
+tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json | test-commands
+	npm ci --prefix tests/npm --no-audit --no-fund
+
+$(LAMBDA)/bin/cargo-lambda:
+	@python3 -c 'import ensurepip' 2>/dev/null || $(call apt-install,python3-venv)
+	python3 -m venv $(LAMBDA)
+	$(LAMBDA)/bin/pip install --quiet cargo-lambda==$(CARGO_LAMBDA_VERSION) ziglang==$(ZIG_VERSION)
+
+# Out of Debian's package without installing it: that would start a server on every interface.
+$(PROMTOOL)/promtool:
+	@mkdir -p $(@D)
+	apt-get update -qq
+	cd $(@D) && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb \
+	  | tar -x --strip-components 3 ./usr/bin/promtool && rm prometheus_*.deb
+
+$(DENY)/bin/cargo-deny:
+	cargo install --locked --root $(DENY) cargo-deny@$(CARGO_DENY_VERSION)

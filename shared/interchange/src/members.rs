@@ -1,0 +1,305 @@
+//! The members of a card that show vCard properties, and what is kept beside them.
+
+use serde_json::{Map, Value as Json};
+
+use crate::property::{Param, Property, Value};
+use crate::table::{MEMBERS, Place, place};
+use crate::{Version, bridge, jcard, v4};
+
+/// RFC 9555 section 3.2: the parameters and the name that an object does not show.
+pub(crate) const VCARD_PARAMS: &str = "vCardParams";
+pub(crate) const VCARD_NAME: &str = "vCardName";
+
+/// A property to be shown, with the keys of the objects it becomes: one, or one per value of a list;
+/// none for a property that becomes no object of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) property: Property,
+    pub(crate) keys: Vec<String>,
+}
+
+impl Item {
+    /// The JSON pointers, without the leading slash, of the members that show the property.
+    pub(crate) fn pointers(&self) -> Vec<String> {
+        match place(&self.property.name) {
+            _ if self.property.name == "JSPROP" => self.property.param("JSPTR").to_vec(),
+            Place::Map(path) => {
+                let path = path.join("/");
+                self.keys
+                    .iter()
+                    .map(|key| format!("{path}/{key}"))
+                    .collect()
+            }
+            Place::Member(member) | Place::First(member) => vec![member.to_owned()],
+            Place::Nowhere => Vec::new(),
+        }
+    }
+
+    /// The inverse of [`Item::pointers`].
+    pub(crate) fn at(property: Property, pointers: &[String]) -> Self {
+        let keys = match place(&property.name) {
+            Place::Map(_) => pointers
+                .iter()
+                .filter_map(|pointer| pointer.rsplit('/').next())
+                .map(str::to_owned)
+                .collect(),
+            _ => Vec::new(),
+        };
+        Self { property, keys }
+    }
+}
+
+/// The members that show these properties of a vCard of this version, in a fixed order.
+pub(crate) fn show(items: &[Item], version: Version) -> Map<String, Json> {
+    let mut made = bridge::to_members(items.iter().flat_map(|item| fed(item, version)).collect());
+    for item in items {
+        add(&mut made, item, version);
+    }
+    let mut members = Map::new();
+    for name in MEMBERS {
+        if let Some(value) = made.remove(*name) {
+            members.insert((*name).to_owned(), value);
+        }
+    }
+    members.extend(made);
+    for item in items.iter().filter(|item| !item.keys.is_empty()) {
+        sort_last(&mut members, item);
+    }
+    members
+}
+
+/// What calcard gets of a property: nothing of those that this module shows itself.
+fn fed(item: &Item, version: Version) -> Vec<Property> {
+    if matches!(item.property.name.as_str(), "UID" | "TZ" | "GEO" | "JSPROP") {
+        return Vec::new();
+    }
+    let shown = v4::shown(&item.property, version);
+    let keyed = |key: &String, text: &str| {
+        let mut property = shown.clone();
+        property.push_param("PROP-ID", key);
+        property.value = Value::Text(text.to_owned());
+        property
+    };
+    match (item.keys.as_slice(), shown.name.as_str()) {
+        ([], _) => vec![shown],
+        (keys, "NICKNAME") => keys
+            .iter()
+            .zip(crate::value::cut(shown.text(), ','))
+            .map(|(key, text)| keyed(key, text))
+            .collect(),
+        ([key, ..], _) => vec![keyed(key, shown.text())],
+    }
+}
+
+fn add(members: &mut Map<String, Json>, item: &Item, version: Version) {
+    let property = &item.property;
+    match (property.name.as_str(), item.keys.first()) {
+        ("UID", _) => {
+            members.insert("uid".into(), text(property).into());
+        }
+        ("JSPROP", _) => {
+            if let [pointer] = property.param("JSPTR")
+                && let Ok(value) = serde_json::from_str(&text(property))
+            {
+                insert(members, pointer, value);
+            }
+        }
+        ("TZ", Some(key)) => {
+            insert_address(members, key, "timeZone", time_zone(&text(property)));
+        }
+        ("GEO", Some(key)) => {
+            insert_address(
+                members,
+                key,
+                "coordinates",
+                coordinates(&text(property), version),
+            );
+        }
+        _ => {}
+    }
+    let params = jcard::params(property.group.as_deref(), &v4::hidden(property, version));
+    for pointer in item.pointers() {
+        let Some(object) = resolve_mut(members, &pointer).and_then(Json::as_object_mut) else {
+            continue;
+        };
+        if !item.keys.is_empty() && !params.is_empty() {
+            object.insert(VCARD_PARAMS.into(), Json::Object(params.clone()));
+        }
+        if property.name == "IMPP" {
+            object.insert(VCARD_NAME.into(), "impp".into());
+        }
+    }
+}
+
+/// calcard orders objects as it likes: moves those of an item to the end of their map.
+fn sort_last(members: &mut Map<String, Json>, item: &Item) {
+    let Place::Map(path) = place(&item.property.name) else {
+        return;
+    };
+    let mut map = Some(members);
+    for name in path {
+        map = map
+            .and_then(|map| map.get_mut(*name))
+            .and_then(Json::as_object_mut);
+    }
+    if let Some(map) = map {
+        for key in &item.keys {
+            if let Some(value) = map.shift_remove(key) {
+                map.insert(key.clone(), value);
+            }
+        }
+    }
+}
+
+fn insert_address(members: &mut Map<String, Json>, key: &str, name: &str, value: Option<String>) {
+    let addresses = members
+        .entry("addresses")
+        .or_insert_with(|| Json::Object(Map::new()));
+    if let (Some(addresses), Some(value)) = (addresses.as_object_mut(), value) {
+        let mut address = Map::new();
+        address.insert(name.to_owned(), value.into());
+        addresses.insert(key.to_owned(), Json::Object(address));
+    }
+}
+
+/// The one text of a value.
+pub(crate) fn text(property: &Property) -> String {
+    match crate::value::decode(property) {
+        crate::value::Decoded::Parts(parts) => parts.concat().concat(),
+        crate::value::Decoded::Binary(_) => String::new(),
+    }
+}
+
+/// An IANA time zone; `-0500` and `-05:00` are `Etc/GMT+5` (RFC 9555 section 2.8.1).
+fn time_zone(text: &str) -> Option<String> {
+    let digits = text.get(1..).unwrap_or_default().replace(':', "");
+    let sign = match text.chars().next()? {
+        '+' => '-',
+        '-' => '+',
+        _ if text.contains('/') || text == "UTC" => return Some(text.to_owned()),
+        _ => return None,
+    };
+    let hours: u8 = match digits.len() {
+        2 => digits.parse().ok()?,
+        4 => digits.strip_suffix("00")?.parse().ok()?,
+        _ => return None,
+    };
+    match hours {
+        0 => Some("Etc/UTC".to_owned()),
+        1..=12 => Some(format!("Etc/GMT{sign}{hours}")),
+        _ => None,
+    }
+}
+
+/// A `geo:` URI; versions before 4.0 write `latitude;longitude`.
+fn coordinates(text: &str, version: Version) -> Option<String> {
+    if version == Version::V4_0 {
+        return text.starts_with("geo:").then(|| text.to_owned());
+    }
+    let (latitude, longitude) = text.split_once(';')?;
+    let number = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_digit() || b"+-.".contains(&b))
+            && text.parse::<f64>().is_ok()
+    };
+    (number(latitude) && number(longitude)).then(|| format!("geo:{latitude},{longitude}"))
+}
+
+/// The value at a pointer that has no leading slash.
+pub(crate) fn resolve<'a>(members: &'a Map<String, Json>, pointer: &str) -> Option<&'a Json> {
+    let mut names = pointer.split('/').map(unescape_name);
+    let first = members.get(&names.next()?)?;
+    names.try_fold(first, |value, name| value.get(name))
+}
+
+fn resolve_mut<'a>(members: &'a mut Map<String, Json>, pointer: &str) -> Option<&'a mut Json> {
+    let mut names = pointer.split('/').map(unescape_name);
+    let first = members.get_mut(&names.next()?)?;
+    names.try_fold(first, |value, name| value.get_mut(name))
+}
+
+/// RFC 6901 section 4.
+fn unescape_name(name: &str) -> String {
+    name.replace("~1", "/").replace("~0", "~")
+}
+
+/// Adds a member that the card does not have yet, to an object that it has.
+fn insert(members: &mut Map<String, Json>, pointer: &str, value: Json) {
+    let (parent, name) = match pointer.rsplit_once('/') {
+        Some((parent, name)) => (
+            resolve_mut(members, parent).and_then(Json::as_object_mut),
+            name,
+        ),
+        None => (Some(members), pointer),
+    };
+    let reserved = [
+        "@type",
+        "version",
+        "uid",
+        "vCardProps",
+        VCARD_PARAMS,
+        VCARD_NAME,
+    ];
+    if let Some(parent) = parent
+        && !reserved.contains(&name)
+    {
+        parent.entry(unescape_name(name)).or_insert(value);
+    }
+}
+
+/// Removes the value at a pointer, and the maps it leaves empty.
+pub(crate) fn remove(members: &mut Map<String, Json>, pointer: &str) {
+    match pointer.split_once('/') {
+        None => {
+            members.shift_remove(&unescape_name(pointer));
+        }
+        Some((name, rest)) => {
+            let name = unescape_name(name);
+            if let Some(child) = members.get_mut(&name).and_then(Json::as_object_mut) {
+                remove(child, rest);
+                if child.is_empty() {
+                    members.shift_remove(&name);
+                }
+            }
+        }
+    }
+}
+
+/// Puts the parameters that an object kept beside it back into the property made from it. Those that
+/// JSContact shows are the object's to say: a type that it no longer has is gone.
+pub(crate) fn restore(property: &mut Property, kept: &Map<String, Json>, version: Version) {
+    for (name, value) in kept {
+        let values = jcard::texts(value);
+        let name = name.to_ascii_uppercase();
+        match name.as_str() {
+            "GROUP" => property.group = values.into_iter().next(),
+            "TYPE" => restore_types(property, values, version),
+            _ if property.param(&name).is_empty() => property.params.push(Param { name, values }),
+            _ => {}
+        }
+    }
+}
+
+fn restore_types(property: &mut Property, kept: Vec<String>, version: Version) {
+    let made = property.take_param("TYPE");
+    if matches!(property.value, Value::Binary(_)) {
+        let same = v4::media_type(&property.name, &kept) == v4::media_type(&property.name, &made);
+        property.set_param("TYPE", if same { kept } else { made });
+        return;
+    }
+    let is_made = |value: &str| made.iter().any(|made| made.eq_ignore_ascii_case(value));
+    let mut values: Vec<String> = kept
+        .into_iter()
+        .filter(|value| {
+            value
+                .split(',')
+                .all(|value| is_made(value) || !v4::is_shown_type(&property.name, value, version))
+        })
+        .collect();
+    for value in made {
+        if !v4::types(&values).any(|kept| kept.eq_ignore_ascii_case(&value)) {
+            values.push(value);
+        }
+    }
+    property.set_param("TYPE", values);
+}

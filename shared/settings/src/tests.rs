@@ -1,0 +1,185 @@
+//! Tests of the settings as a door reads them.
+
+use super::*;
+
+fn read(door: Door, pairs: &[(&str, &str)]) -> Result<Settings, Error> {
+    Settings::read(door, &pairs.iter().copied().collect())
+}
+
+fn message(pairs: &[(&str, &str)]) -> String {
+    read(Door::Standalone, pairs).unwrap_err().to_string()
+}
+
+const GOOD_TOKEN: &str = "cm_0123456789abcdefghijABCDEFGHIJ0123456789-_";
+
+#[test]
+fn standalone_needs_no_variable() {
+    let settings = read(Door::Standalone, &[]).unwrap();
+    assert_eq!(settings.listen.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.listen.metrics.to_string(), "127.0.0.1:5000");
+    assert_eq!(settings.data.dir, PathBuf::from("./data"));
+    assert!(settings.token.is_none());
+    assert_eq!(settings.table.name, "contacts");
+    assert_eq!(settings.table.changes_days, 90);
+    assert_eq!(settings.http.cors_origins, Vec::<String>::new());
+    assert_eq!(settings.oidc, None);
+}
+
+#[test]
+fn container_and_lambda_need_the_table() {
+    for door in [Door::Container, Door::Lambda] {
+        let error = read(door, &[]).unwrap_err().to_string();
+        assert!(error.starts_with("CONTACTS_TABLE is not set: "), "{error}");
+        assert_eq!(
+            read(door, &[(TABLE, "cm-dev")]).unwrap().table.name,
+            "cm-dev"
+        );
+    }
+}
+
+#[test]
+fn every_variable_is_read() {
+    let settings = read(
+        Door::Container,
+        &[
+            (LISTEN, "0.0.0.0:80"),
+            (METRICS_LISTEN, "[::1]:9000"),
+            (DATA_DIR, "/srv/data"),
+            (TOKEN, GOOD_TOKEN),
+            (TABLE, "cm.prod_1"),
+            (CHANGES_DAYS, "3650"),
+            (CORS_ORIGINS, "https://a.example, http://localhost:5173"),
+            (OIDC_ISSUER, "https://id.example/t"),
+            (OIDC_AUDIENCE, "contacts"),
+            ("AWS_REGION", "eu-central-1"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(settings.listen.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(settings.listen.metrics.to_string(), "[::1]:9000");
+    assert_eq!(settings.data.dir, PathBuf::from("/srv/data"));
+    assert_eq!(settings.token.unwrap().expose(), GOOD_TOKEN);
+    assert_eq!(settings.table.name, "cm.prod_1");
+    assert_eq!(settings.table.changes_days, 3650);
+    assert_eq!(
+        settings.http.cors_origins,
+        ["https://a.example", "http://localhost:5173"]
+    );
+    assert_eq!(
+        settings.oidc,
+        Some(Oidc {
+            issuer: "https://id.example/t".to_owned(),
+            audience: "contacts".to_owned()
+        })
+    );
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let every: Vec<_> = KNOWN.iter().map(|name| (*name, "")).collect();
+    assert_eq!(
+        read(Door::Standalone, &every).unwrap().table.name,
+        "contacts"
+    );
+}
+
+#[test]
+fn a_wrong_value_names_the_variable_and_what_it_should_be() {
+    for (variable, value, should) in [
+        (LISTEN, "8080", "an IP address and a port"),
+        (LISTEN, "localhost:8080", "an IP address and a port"),
+        (METRICS_LISTEN, "127.0.0.1", "an IP address and a port"),
+        (TABLE, "ab", "3 to 255 characters"),
+        (TABLE, "a table", "3 to 255 characters"),
+        (CHANGES_DAYS, "0", "1 to 3650"),
+        (CHANGES_DAYS, "3651", "1 to 3650"),
+        (CHANGES_DAYS, "ninety", "1 to 3650"),
+        (CORS_ORIGINS, "*", "origins separated by commas"),
+        (
+            CORS_ORIGINS,
+            "https://a.example,",
+            "origins separated by commas",
+        ),
+        (OIDC_ISSUER, "http://id.example", "https URL"),
+    ] {
+        let error = message(&[(variable, value), (OIDC_AUDIENCE, "a")]);
+        assert!(
+            error.starts_with(&format!("{variable} is {value:?}: ")),
+            "{error}"
+        );
+        assert!(error.contains(should), "{error}");
+    }
+}
+
+#[test]
+fn issuer_and_audience_come_together() {
+    let error = message(&[(OIDC_ISSUER, "https://id.example")]);
+    assert!(
+        error.starts_with("CONTACTS_OIDC_AUDIENCE is not set"),
+        "{error}"
+    );
+    let error = message(&[(OIDC_AUDIENCE, "contacts")]);
+    assert!(
+        error.starts_with("CONTACTS_OIDC_ISSUER is not set"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_token_that_is_too_short_or_not_url_safe_is_refused_without_being_shown() {
+    for token in [
+        "cm_short",
+        "0123456789012345678901234567890123456789012",
+        "cm_0123456789abcdefghij0123456789abcdefghij+/",
+        "cm_0123456789abcdefghij0123456789abcdefghi",
+    ] {
+        let error = read(Door::Standalone, &[(TOKEN, token)]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("CONTACTS_TOKEN is not usable"),
+            "{error}"
+        );
+        assert!(!format!("{error} {error:?}").contains(token), "{error:?}");
+    }
+}
+
+#[test]
+fn debug_output_shows_nothing_of_the_token() {
+    let settings = read(Door::Standalone, &[(TOKEN, GOOD_TOKEN)]).unwrap();
+    assert!(!format!("{settings:?}").contains("cm_"));
+}
+
+#[test]
+fn a_misspelt_variable_is_refused_with_the_nearest_name() {
+    for (misspelt, nearest) in [
+        ("CONTACTS_LISTENS", LISTEN),
+        ("CONTACTS_CORS_ORIGIN", CORS_ORIGINS),
+        ("CONTACTS_ODIC_ISSUER", OIDC_ISSUER),
+    ] {
+        let error = read(Door::Standalone, &[(misspelt, "x")]).unwrap_err();
+        let Error::Unknown {
+            variable,
+            nearest: found,
+        } = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(variable, misspelt);
+        assert_eq!(found, &nearest);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn bytes_that_are_no_unicode_are_a_path_but_no_table() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let bytes = OsString::from_vec(b"abc\xFF".to_vec());
+    let strings: Strings = [(DATA_DIR, bytes.clone())].into_iter().collect();
+    let settings = Settings::read(Door::Standalone, &strings).unwrap();
+    assert_eq!(settings.data.dir, PathBuf::from(bytes.clone()));
+    let strings: Strings = [(TABLE, bytes)].into_iter().collect();
+    assert!(Settings::read(Door::Standalone, &strings).is_err());
+}

@@ -1,0 +1,237 @@
+//! The checker: walks the whole table and says where heads, bodies, UIDs, names, terms, change log and
+//! counters disagree.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use crate::{
+    Store,
+    book::Book,
+    contact::{Head, Listed, Original, inflate, inflate_text, original_digest},
+    error::StoreError,
+    ids::{BookId, ContactId},
+    item::Item,
+    keys::{self, Key},
+    log,
+};
+
+/// One disagreement.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The book that it is in.
+    pub book: BookId,
+    /// The contact, where it is about one.
+    pub contact: Option<ContactId>,
+    /// What is wrong; without personal data.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "book {}", self.book)?;
+        if let Some(contact) = self.contact {
+            write!(f, ", contact {contact}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// What the checker saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many books there are.
+    pub books: usize,
+    /// How many contacts they hold.
+    pub contacts: usize,
+    /// Term rows that no head names. Searches skip them; only a crash leaves them.
+    pub leftovers: usize,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Everything of one book.
+#[derive(Default)]
+struct Shelf {
+    book: Option<Item>,
+    heads: BTreeMap<ContactId, Item>,
+    bodies: BTreeMap<ContactId, Item>,
+    originals: BTreeMap<ContactId, Item>,
+    uids: BTreeMap<Key, Item>,
+    names: BTreeMap<Key, Item>,
+    terms: BTreeSet<Key>,
+    log: BTreeMap<u64, Item>,
+}
+
+impl Store {
+    /// Walks the table. Meant for a table at rest: what is being written meanwhile may be reported.
+    pub async fn check(&self) -> Result<Report, StoreError> {
+        let mut shelves = BTreeMap::<BookId, Shelf>::new();
+        let mut broken = None;
+        self.table
+            .scan(|item| {
+                if let Err(error) = sort_in(&mut shelves, item) {
+                    broken = Some(error);
+                }
+            })
+            .await?;
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        let mut report = Report::default();
+        for (id, shelf) in shelves {
+            self.check_book(id, &shelf, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    fn check_book(&self, id: BookId, shelf: &Shelf, report: &mut Report) -> Result<(), StoreError> {
+        let mut find = |contact: Option<ContactId>, what: &str| {
+            report.findings.push(Finding { book: id, contact, what: what.to_owned() });
+        };
+        let Some(book) = &shelf.book else {
+            // The log of a deleted book runs out by its time to live; nothing else may stay.
+            let rest = shelf.heads.len() + shelf.bodies.len() + shelf.originals.len();
+            if rest + shelf.uids.len() + shelf.names.len() > 0 {
+                find(None, "contacts of a book that does not exist");
+            }
+            report.leftovers += shelf.terms.len();
+            return Ok(());
+        };
+        let book = Book::read(id, book)?;
+        report.books += 1;
+        report.contacts += shelf.heads.len();
+        if book.contacts != shelf.heads.len() as u64 {
+            find(None, "the counter is not the number of contacts");
+        }
+        let mut last = BTreeMap::new();
+        let mut expected = shelf.log.keys().next().copied().unwrap_or(book.seq + 1);
+        if expected > 1 && book.created + self.log_life() > self.now() {
+            find(None, "the change log does not begin at 1");
+        }
+        for (seq, row) in &shelf.log {
+            if *seq != expected {
+                find(None, "the change log has a gap");
+            }
+            expected = seq + 1;
+            let change = log::read(row)?;
+            last.insert(change.id, change.revision);
+        }
+        if expected != book.seq + 1 {
+            find(None, "the change log does not end at the book's number");
+        }
+        for (contact, revision) in &last {
+            if revision.is_none() && shelf.heads.contains_key(contact) {
+                find(Some(*contact), "the change log says that the contact is deleted");
+            }
+            if revision.is_some() && !shelf.heads.contains_key(contact) {
+                find(Some(*contact), "the change log says that the contact exists");
+            }
+        }
+        let (mut uids, mut names, mut terms) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (contact, item) in &shelf.heads {
+            let head = Head::read(*contact, item)?;
+            let mut wrong = |what: &str| find(Some(*contact), what);
+            if let Some(revision) = last.get(contact)
+                && *revision != Some(head.revision)
+            {
+                wrong("the change log names another revision");
+            }
+            for problem in check_contents(&head, shelf)? {
+                wrong(problem);
+            }
+            let uid = keys::uid(id, &head.uid);
+            match shelf.uids.get(&uid) {
+                Some(row) if row.text("card")? == contact.to_string() => {}
+                _ => wrong("the UID row is missing or another contact's"),
+            }
+            uids.insert(uid);
+            let name = keys::name_row(id, &head.sort_name, *contact);
+            match shelf.names.get(&name) {
+                Some(row) if Listed::read(row)? == head.listed(name.sk.clone()) => {}
+                _ => wrong("the name row is missing or shows something else"),
+            }
+            names.insert(name);
+            for term in &head.terms {
+                let row = keys::term_row(id, term, *contact);
+                if !shelf.terms.contains(&row) {
+                    wrong("a term has no row");
+                }
+                terms.insert(row);
+            }
+        }
+        let orphans = shelf.bodies.keys().chain(shelf.originals.keys());
+        for contact in orphans.filter(|contact| !shelf.heads.contains_key(contact)) {
+            find(Some(*contact), "a body or vCard without a head");
+        }
+        if shelf.uids.keys().any(|key| !uids.contains(key)) {
+            find(None, "a UID row without a contact");
+        }
+        if shelf.names.keys().any(|key| !names.contains(key)) {
+            find(None, "a name row without a contact");
+        }
+        report.leftovers += shelf.terms.difference(&terms).count();
+        Ok(())
+    }
+}
+
+/// Whether the card and the vCard are there, whole and of the head's revision.
+fn check_contents(head: &Head, shelf: &Shelf) -> Result<Vec<&'static str>, StoreError> {
+    let mut problems = Vec::new();
+    let body = shelf.bodies.get(&head.id);
+    let json = match (&head.inline, body) {
+        (Some(inline), None) => Some(inflate_text(inline)?),
+        (None, Some(body)) if body.number::<u64>("rev")? == head.revision => {
+            Some(inflate_text(body.bytes("json")?)?)
+        }
+        _ => None,
+    };
+    let uid = json.and_then(|json| serde_json::from_str::<serde_json::Value>(&json).ok());
+    if uid.is_none_or(|card| card["uid"] != head.uid) {
+        problems.push("the card is missing, twice there, of another revision or another card");
+    }
+    match (&head.original, shelf.originals.get(&head.id)) {
+        (None, None) => {}
+        (Some(digest), Some(item)) if item.number::<u64>("rev")? == head.revision => {
+            let bytes = inflate(item.bytes("vcard")?)?;
+            if *digest != original_digest(&Original { bytes, version: String::new() }) {
+                problems.push("the vCard is not the one that the head names");
+            }
+        }
+        _ => problems.push("the vCard is missing, left over or of another revision"),
+    }
+    Ok(problems)
+}
+
+fn sort_in(shelves: &mut BTreeMap<BookId, Shelf>, item: Item) -> Result<(), StoreError> {
+    let key = item.key()?;
+    let mut parts = key.pk.splitn(3, '#');
+    let (kind, book) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if matches!(kind, "P" | "K" | "I") {
+        return Ok(());
+    }
+    let book = book.parse().map_err(|_| StoreError::Damaged("pk"))?;
+    let shelf = shelves.entry(book).or_default();
+    match (kind, key.sk.as_str()) {
+        ("B", "B") => shelf.book = Some(item),
+        ("C", part) => {
+            let contact = crate::write::contact_id(&key)?;
+            match part {
+                "H" => shelf.heads.insert(contact, item),
+                "J" => shelf.bodies.insert(contact, item),
+                "V" => shelf.originals.insert(contact, item),
+                _ => return Err(StoreError::Damaged("sk")),
+            };
+        }
+        ("U", _) => drop(shelf.uids.insert(key, item)),
+        ("N", _) => drop(shelf.names.insert(key, item)),
+        ("T" | "G", _) => drop(shelf.terms.insert(key)),
+        ("L", seq) => {
+            let seq = seq.parse().map_err(|_| StoreError::Damaged("sk"))?;
+            shelf.log.insert(seq, item);
+        }
+        _ => return Err(StoreError::Damaged("pk")),
+    }
+    Ok(())
+}

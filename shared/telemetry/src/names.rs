@@ -1,0 +1,243 @@
+//! The one table of metrics: name, type, unit, label keys, help.
+//!
+//! Names follow the Prometheus conventions (prometheus.io, "Metric and label naming"): a prefix, base
+//! units, `_total` on counters. CloudWatch gets the same names.
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever rises within a process.
+    Counter,
+    /// A value that rises and falls.
+    Gauge,
+    /// Observed values, counted in buckets.
+    Histogram,
+}
+
+/// What a metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// Things without a unit.
+    Count,
+}
+
+impl Unit {
+    /// The unit's name in CloudWatch (`MetricDatum`, Amazon CloudWatch API Reference).
+    #[must_use]
+    pub const fn cloudwatch(self) -> &'static str {
+        match self {
+            Self::Seconds => "Seconds",
+            Self::Bytes => "Bytes",
+            Self::Count => "Count",
+        }
+    }
+
+    const fn facade(self) -> metrics::Unit {
+        match self {
+            Self::Seconds => metrics::Unit::Seconds,
+            Self::Bytes => metrics::Unit::Bytes,
+            Self::Count => metrics::Unit::Count,
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    /// The name in both exporters.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// What its values are measured in.
+    pub unit: Unit,
+    /// Its label keys. Every label has a bounded set of values; none is an id.
+    pub labels: &'static [&'static str],
+    /// One sentence for `# HELP` and `docs/METRICS.md`.
+    pub help: &'static str,
+    /// Upper bounds of a histogram's buckets, rising; empty for other kinds.
+    pub buckets: &'static [f64],
+}
+
+impl Metric {
+    const fn new(
+        name: &'static str,
+        kind: Kind,
+        unit: Unit,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            unit,
+            labels,
+            help,
+            buckets: &[],
+        }
+    }
+
+    const fn buckets(self, buckets: &'static [f64]) -> Self {
+        Self { buckets, ..self }
+    }
+}
+
+/// Requests, from a cached read of a millisecond to the load balancer's limit.
+const REQUEST_SECONDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// Single database calls: below a millisecond when embedded, at most the attempt's time-out.
+const CALL_SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
+/// Units of one call, from half a read unit to a full transaction of large items.
+const CALL_UNITS: &[f64] = &[0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0];
+
+pub(crate) const HTTP_REQUESTS: Metric = Metric::new(
+    "contacts_http_requests_total",
+    Kind::Counter,
+    Unit::Count,
+    &["route", "method", "status", "status_class"],
+    "Requests answered, by route template.",
+);
+pub(crate) const HTTP_DURATION: Metric = Metric::new(
+    "contacts_http_request_duration_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["route", "method", "status_class"],
+    "Time from a request's head to its answer's head.",
+)
+.buckets(REQUEST_SECONDS);
+pub(crate) const HTTP_IN_FLIGHT: Metric = Metric::new(
+    "contacts_http_requests_in_flight",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Requests being worked on.",
+);
+pub(crate) const AUTH_FAILURES: Metric = Metric::new(
+    "contacts_auth_failures_total",
+    Kind::Counter,
+    Unit::Count,
+    &["reason"],
+    "Requests whose credentials were refused.",
+);
+pub(crate) const DYNAMODB_CALLS: Metric = Metric::new(
+    "contacts_dynamodb_calls_total",
+    Kind::Counter,
+    Unit::Count,
+    &["operation", "outcome"],
+    "Calls to DynamoDB, the SDK's own retries within one call not counted.",
+);
+pub(crate) const DYNAMODB_DURATION: Metric = Metric::new(
+    "contacts_dynamodb_call_duration_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["operation", "outcome"],
+    "Time of a call to DynamoDB with its retries.",
+)
+.buckets(CALL_SECONDS);
+pub(crate) const DYNAMODB_UNITS: Metric = Metric::new(
+    "contacts_dynamodb_consumed_units",
+    Kind::Histogram,
+    Unit::Count,
+    &["operation", "kind"],
+    "Capacity units that a call consumed; kind is read or write. Units come in halves, so the sum of a histogram holds them, not a counter.",
+)
+.buckets(CALL_UNITS);
+pub(crate) const DYNAMODB_RETRIES: Metric = Metric::new(
+    "contacts_dynamodb_retries_total",
+    Kind::Counter,
+    Unit::Count,
+    &["operation"],
+    "Attempts after the first, the SDK's and the store's own.",
+);
+pub(crate) const DYNAMODB_THROTTLES: Metric = Metric::new(
+    "contacts_dynamodb_throttles_total",
+    Kind::Counter,
+    Unit::Count,
+    &["operation"],
+    "Attempts that DynamoDB throttled.",
+);
+pub(crate) const DYNAMODB_CONFLICTS: Metric = Metric::new(
+    "contacts_dynamodb_conflicts_total",
+    Kind::Counter,
+    Unit::Count,
+    &[],
+    "Writes that lost against another write of the same book and were tried again.",
+);
+pub(crate) const BUILD_INFO: Metric = Metric::new(
+    "contacts_build_info",
+    Kind::Gauge,
+    Unit::Count,
+    &["version", "target"],
+    "Always 1; the labels say what is running.",
+);
+pub(crate) const PROCESS_CPU: Metric = Metric::new(
+    "process_cpu_seconds_total",
+    Kind::Counter,
+    Unit::Seconds,
+    &[],
+    "User and system CPU time spent by the process.",
+);
+pub(crate) const PROCESS_MEMORY: Metric = Metric::new(
+    "process_resident_memory_bytes",
+    Kind::Gauge,
+    Unit::Bytes,
+    &[],
+    "Resident memory of the process.",
+);
+pub(crate) const PROCESS_OPEN_FDS: Metric = Metric::new(
+    "process_open_fds",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Open file descriptors of the process.",
+);
+pub(crate) const PROCESS_MAX_FDS: Metric = Metric::new(
+    "process_max_fds",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "The soft limit on open file descriptors.",
+);
+
+/// Every metric there is, in the order of the documentation. The names that start with `process_`
+/// are read by the exporters themselves ([`crate::process`]); all others are recorded.
+pub const ALL: &[Metric] = &[
+    HTTP_REQUESTS,
+    HTTP_DURATION,
+    HTTP_IN_FLIGHT,
+    AUTH_FAILURES,
+    DYNAMODB_CALLS,
+    DYNAMODB_DURATION,
+    DYNAMODB_UNITS,
+    DYNAMODB_RETRIES,
+    DYNAMODB_THROTTLES,
+    DYNAMODB_CONFLICTS,
+    BUILD_INFO,
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+    PROCESS_OPEN_FDS,
+    PROCESS_MAX_FDS,
+];
+
+/// Tells the current recorder each metric's unit and help text. The exporters of this crate have
+/// done so by the time they are installed.
+pub fn describe() {
+    for metric in ALL {
+        let Metric {
+            name, unit, help, ..
+        } = *metric;
+        match metric.kind {
+            Kind::Counter => describe_counter!(name, unit.facade(), help),
+            Kind::Gauge => describe_gauge!(name, unit.facade(), help),
+            Kind::Histogram => describe_histogram!(name, unit.facade(), help),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Whether two targets gave the same answer, byte for byte, apart from a short list of reasons.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use crate::client::Response;
+
+/// What may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A header, in presence and value.
+    Header(&'static str),
+    /// The value of a header that both answers have or both lack; where the body repeats the value,
+    /// it may differ there too.
+    Value(&'static str),
+    /// A `Content-Length` that only one answer has, as long as it is true.
+    TrueLength,
+}
+
+/// One allowed difference.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// What may differ.
+    pub what: What,
+    /// Why that is no defect of either target.
+    pub reason: &'static str,
+}
+
+/// Every difference that is allowed between a Lambda answer and a container's, both behind the
+/// load balancer.
+pub const ALLOWED: &[Difference] = &[
+    Difference {
+        what: What::Header("date"),
+        reason: "hyper writes it in a container, the load balancer for a function; clocks go on",
+    },
+    Difference {
+        what: What::Header("server"),
+        reason: "the load balancer names itself where it, and no server behind it, writes the answer",
+    },
+    Difference {
+        what: What::Header("connection"),
+        reason: "it concerns one connection, and a function has none",
+    },
+    Difference {
+        what: What::Header("keep-alive"),
+        reason: "it concerns one connection, and a function has none",
+    },
+    Difference {
+        what: What::Header("x-amzn-trace-id"),
+        reason: "Lambda makes a trace of its own for each invocation",
+    },
+    Difference {
+        what: What::Value("x-request-id"),
+        reason: "each request has an id of its own, which a problem in the body repeats",
+    },
+    Difference {
+        what: What::TrueLength,
+        reason: "a function's answer is complete before it is sent; a container may stream in chunks, and sends none with 204 and 304",
+    },
+];
+
+/// Compares two answers: status, headers (by name in any case; the values of one name in order),
+/// and body.
+///
+/// # Errors
+/// A text that shows each difference that is not [`ALLOWED`], left and right.
+pub fn compare(left: &Response, right: &Response) -> Result<(), String> {
+    let lengths_true = is_length_true(left) && is_length_true(right);
+    let (left, right) = (mask(left), mask(right));
+    let mut report = String::new();
+    let mut differ = |what: &str, left: &str, right: &str| {
+        if left != right {
+            // Writing to a String cannot fail.
+            let _ = writeln!(report, "{what}\n  left:  {left}\n  right: {right}");
+        }
+    };
+    differ(
+        "status",
+        &left.status.to_string(),
+        &right.status.to_string(),
+    );
+    let (left_headers, right_headers) = (headers(&left), headers(&right));
+    let names = left_headers.keys().chain(
+        right_headers
+            .keys()
+            .filter(|name| !left_headers.contains_key(*name)),
+    );
+    for name in names {
+        let (left_values, right_values) = (left_headers.get(name), right_headers.get(name));
+        let one_sided = left_values.is_none() || right_values.is_none();
+        if name == "content-length" && one_sided && lengths_true && allows(What::TrueLength) {
+            continue;
+        }
+        differ(
+            &format!("header {name}"),
+            &shown(left_values),
+            &shown(right_values),
+        );
+    }
+    let at = left
+        .body
+        .iter()
+        .zip(&right.body)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let (left_body, right_body) = (excerpt(&left.body, at), excerpt(&right.body, at));
+    if left.body != right.body {
+        differ(&format!("body, from byte {at} on"), &left_body, &right_body);
+    }
+    if report.is_empty() {
+        Ok(())
+    } else {
+        Err(report)
+    }
+}
+
+fn allows(what: What) -> bool {
+    ALLOWED.iter().any(|difference| difference.what == what)
+}
+
+/// The answer without what may differ.
+fn mask(response: &Response) -> Response {
+    let mut masked = response.clone();
+    for difference in ALLOWED {
+        match difference.what {
+            What::Header(name) => masked
+                .headers
+                .retain(|(known, _)| !known.eq_ignore_ascii_case(name)),
+            What::Value(name) => {
+                if let Some(value) = response.first(name) {
+                    masked = masked.masked(value, &format!("<{name}>"));
+                }
+            }
+            What::TrueLength => {}
+        }
+    }
+    masked
+}
+
+fn is_length_true(response: &Response) -> bool {
+    let length = response.first("content-length");
+    length.is_none_or(|length| length == response.body.len().to_string().as_bytes())
+}
+
+fn headers(response: &Response) -> BTreeMap<String, Vec<String>> {
+    let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in &response.headers {
+        let values = by_name.entry(name.to_ascii_lowercase()).or_default();
+        values.push(value.escape_ascii().to_string());
+    }
+    by_name
+}
+
+fn shown(values: Option<&Vec<String>>) -> String {
+    values.map_or_else(|| "(none)".to_owned(), |values| format!("{values:?}"))
+}
+
+/// A few bytes before the place where two bodies part, and some after it.
+fn excerpt(body: &[u8], at: usize) -> String {
+    let from = at.saturating_sub(30);
+    let to = body.len().min(at + 90);
+    format!(
+        "{} ({} bytes in all)",
+        body[from..to].escape_ascii(),
+        body.len()
+    )
+}
