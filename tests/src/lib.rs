@@ -3,5 +3,9 @@
 pub mod alb;
 pub mod client;
 pub mod differences;
+pub mod dynamodb_local;
+pub mod faults;
 pub mod lambda_runtime;
+pub mod oidc;
 pub mod process;
+pub mod tools;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use axum::routing::get;
+use contacts_http::server::{self, Options};
 use contacts_settings::{Listen, Settings};
 use contacts_telemetry::PrometheusHandle;
 use http::header::CONTENT_TYPE;
@@ -21,13 +22,12 @@ pub async fn run(settings: &Settings, metrics: PrometheusHandle) -> Result<()> {
     let stop = stop()?;
     let api = listen("CONTACTS_LISTEN", settings.listen.listen).await?;
     let scrape = listen("CONTACTS_METRICS_LISTEN", settings.listen.metrics).await?;
-    let router = crate::router(settings, crate::contacts(settings).await);
+    let (app, _) = crate::app(settings).await?;
     // Outlives the API's last request, and ends with the process.
     tokio::spawn(axum::serve(scrape, metrics_router(metrics)).into_future());
-    axum::serve(api, router)
-        .with_graceful_shutdown(stop)
-        .await
-        .context("the listener of the API failed")
+    let draining = app.draining();
+    server::serve(api, contacts_http::router(app), Options::default(), draining, stop).await;
+    Ok(())
 }
 
 /// Asks the service of this environment whether it answers: the health check of an image that has no
@@ -78,6 +78,11 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
 
 /// `GET /metrics`, and nothing else (prometheus.io, "Exposition formats").
 fn metrics_router(metrics: PrometheusHandle) -> Router {
-    let render = move || async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()) };
+    let render = move || async move {
+        (
+            [(CONTENT_TYPE, "text/plain; version=0.0.4")],
+            metrics.render(),
+        )
+    };
     Router::new().route("/metrics", get(render))
 }

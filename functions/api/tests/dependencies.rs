@@ -6,8 +6,21 @@ use std::process::Command;
 /// What a door is built from: each package as `name`, each of its enabled features as `name/feature`.
 fn built_from(door: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--package", "api", "--no-default-features"])
-        .args(["--features", door, "--edges", "normal,features", "--prefix", "none"])
+        .args([
+            "tree",
+            "--locked",
+            "--package",
+            "api",
+            "--no-default-features",
+        ])
+        .args([
+            "--features",
+            door,
+            "--edges",
+            "normal,features",
+            "--prefix",
+            "none",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -30,14 +43,20 @@ fn built_from(door: &str) -> BTreeSet<String> {
 }
 
 fn assert_without(built: &BTreeSet<String>, unwanted: &[&str]) {
-    let found: Vec<_> = built.iter().filter(|name| unwanted.contains(&name.as_str())).collect();
+    let found: Vec<_> = built
+        .iter()
+        .filter(|name| unwanted.contains(&name.as_str()))
+        .collect();
     assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]
 fn the_lambda_build_has_no_server_and_no_prometheus_exporter() {
     let built = built_from("lambda");
-    assert!(built.contains("lambda_http/alb") && built.contains("axum"), "{built:?}");
+    assert!(
+        built.contains("lambda_http/alb") && built.contains("axum"),
+        "{built:?}"
+    );
     assert_without(
         &built,
         &[
@@ -55,8 +74,14 @@ fn the_lambda_build_has_no_server_and_no_prometheus_exporter() {
 #[test]
 fn the_container_build_has_nothing_of_lambda() {
     let built = built_from("container");
-    assert!(built.contains("hyper/server") && built.contains("axum"), "{built:?}");
-    let of_lambda: Vec<_> = built.iter().filter(|name| name.contains("lambda")).collect();
+    assert!(
+        built.contains("hyper/server") && built.contains("axum"),
+        "{built:?}"
+    );
+    let of_lambda: Vec<_> = built
+        .iter()
+        .filter(|name| name.contains("lambda"))
+        .collect();
     assert!(of_lambda.is_empty(), "{of_lambda:?}");
 }
 
@@ -65,7 +90,12 @@ fn no_deployed_build_has_the_embedded_database() {
     for door in ["lambda", "container"] {
         assert_without(
             &built_from(door),
-            &["contacts-embedded", "dynoxide-rs", "rusqlite", "libsqlite3-sys"],
+            &[
+                "contacts-embedded",
+                "dynoxide-rs",
+                "rusqlite",
+                "libsqlite3-sys",
+            ],
         );
     }
 }

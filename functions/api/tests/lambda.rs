@@ -31,7 +31,10 @@ fn echo() -> Router {
         .to_string()
     }
     Router::new()
-        .route("//", any(|| async { StatusCode::NOT_FOUND.into_response() }))
+        .route(
+            "//",
+            any(|| async { StatusCode::NOT_FOUND.into_response() }),
+        )
         .fallback(describe)
 }
 
@@ -103,10 +106,7 @@ async fn bodies_arrive_byte_for_byte() {
 async fn an_event_of_api_gateway_is_answered_in_its_shape() {
     let seen = seen(API_GATEWAY).await;
     assert_eq!(seen["method"], "POST");
-    assert_eq!(
-        seen["uri"],
-        "/v1/books/default/contacts?q=a%26b&q=c&flag"
-    );
+    assert_eq!(seen["uri"], "/v1/books/default/contacts?q=a%26b&q=c&flag");
     assert!(
         seen["headers"]
             .as_array()
@@ -120,7 +120,15 @@ async fn an_event_of_api_gateway_is_answered_in_its_shape() {
 
 #[tokio::test]
 async fn a_path_that_is_no_uri_is_routed_nowhere() {
-    for path in [":99999", "", "no-slash", "/a b", "/a<b>", "http://[/", "/\u{0}"] {
+    for path in [
+        ":99999",
+        "",
+        "no-slash",
+        "/a b",
+        "/a<b>",
+        "http://[/",
+        "/\u{0}",
+    ] {
         let answer = replay(&with("path", path.into())).await;
         assert_eq!(answer["statusCode"], 404, "{path}");
     }
@@ -128,13 +136,21 @@ async fn a_path_that_is_no_uri_is_routed_nowhere() {
 
 #[tokio::test]
 async fn a_target_too_long_for_a_uri_is_cut_and_reaches_the_router() {
-    for path in [format!("/{}", "a".repeat(70_000)), format!("/{}", "ä".repeat(40_000))] {
+    for path in [
+        format!("/{}", "a".repeat(70_000)),
+        format!("/{}", "ä".repeat(40_000)),
+    ] {
         let seen = seen(&with("path", path.into())).await;
         assert!(seen["uri"].as_str().unwrap().len() > 65_000);
     }
     let query = json!({"q": ["%FF".repeat(10_000)]});
     let seen = seen(&with("multiValueQueryStringParameters", query)).await;
-    assert!(seen["uri"].as_str().unwrap().ends_with(&"%FF".repeat(10_000)));
+    assert!(
+        seen["uri"]
+            .as_str()
+            .unwrap()
+            .ends_with(&"%FF".repeat(10_000))
+    );
 }
 
 #[tokio::test]
@@ -159,13 +175,24 @@ async fn a_body_that_is_not_the_base64_it_claims_to_be_is_400() {
     for body in ["*", "AP8NCu8", "AP8NCu8==", "AP8N Cu8=", "é", "===="] {
         let mut event: Value = serde_json::from_str(BINARY_BODY).unwrap();
         event["body"] = body.into();
-        assert_eq!(replay(&event.to_string()).await["statusCode"], 400, "{body}");
+        assert_eq!(
+            replay(&event.to_string()).await["statusCode"],
+            400,
+            "{body}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_is_no_http_event_is_400() {
-    for event in ["{}", "null", "[]", "1", r#"{"Records": []}"#, r#"{"path": "\ud800"}"#] {
+    for event in [
+        "{}",
+        "null",
+        "[]",
+        "1",
+        r#"{"Records": []}"#,
+        r#"{"path": "\ud800"}"#,
+    ] {
         assert_eq!(replay(event).await["statusCode"], 400, "{event}");
     }
 }

@@ -137,7 +137,7 @@ fn map(key: &Syntax, of: &'static Kind, map: &Value, report: &mut Report) {
     for (name, entry) in entries {
         report.at(name, |report| {
             if let Err(expected) = key.check(name) {
-                report.expect(format!("under a key that is {expected}"));
+                report.expect(format!("an entry whose key is {expected}"));
             }
             value(*of, entry, report);
         });

@@ -16,7 +16,7 @@ use crate::limits::{JSON_TEXT_BYTES, NESTING};
 pub(crate) const NUMBER_TOKEN: &str = "$serde_json::private::Number";
 
 /// Reads one JSON text.
-pub(crate) fn read(text: &[u8]) -> Result<Value, CardError> {
+pub fn read(text: &[u8]) -> Result<Value, CardError> {
     if text.len() > JSON_TEXT_BYTES {
         return Err(CardError::TooLarge {
             limit: "bytes of JSON text",

@@ -34,6 +34,7 @@ mod words;
 
 pub use card::Card;
 pub use error::{CardError, Violation};
+pub use json::read as read_json;
 pub use name::group_key;
 pub use summary::Summary;
 pub use terms::{Field, Term};

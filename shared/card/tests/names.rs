@@ -1,14 +1,12 @@
 //! What lists show, what they are ordered by, and the groups a card is in.
 
+mod common;
+
 use contacts_card::{Card, Summary, group_key, limits};
 use serde_json::{Value, json};
 
 fn card(members: Value) -> Card {
-    let mut card = json!({"@type": "Card", "version": "1.0", "uid": "u"});
-    card.as_object_mut()
-        .unwrap()
-        .extend(members.as_object().unwrap().clone());
-    Card::parse(card).unwrap()
+    common::parse(&members).expect("the members are valid")
 }
 
 #[test]

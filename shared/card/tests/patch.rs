@@ -8,7 +8,7 @@ fn card() -> Card {
         "@type": "Card", "version": "1.0", "uid": "u", "name": {"full": "Ada"},
         "emails": {"e1": {"address": "ada@example.com", "pref": 1}, "e2": {"address": "l@example.com"}},
     }))
-    .unwrap()
+    .expect("it is valid")
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Whatever way a person types the beginning of a word, it finds the card.
 
+mod common;
+
 use std::collections::BTreeSet;
 
 use contacts_card::{Card, Field, Term, limits, query_words};
@@ -8,11 +10,7 @@ use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
 fn card(members: Value) -> Card {
-    let mut card = json!({"@type": "Card", "version": "1.0", "uid": "u"});
-    card.as_object_mut()
-        .unwrap()
-        .extend(members.as_object().unwrap().clone());
-    Card::parse(card).unwrap()
+    common::parse(&members).expect("the members are valid")
 }
 
 fn finds(terms: &BTreeSet<Term>, q: &str) -> bool {

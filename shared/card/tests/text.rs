@@ -155,11 +155,14 @@ fn any_json() -> impl Strategy<Value = Value> {
 /// A card of random members, most of them wrong or unknown.
 fn any_card() -> impl Strategy<Value = Value> {
     any_json().prop_map(|value| {
-        let mut card = json!({"@type": "Card", "version": "1.0"});
+        let mut card = Map::from_iter([
+            ("@type".into(), json!("Card")),
+            ("version".into(), json!("1.0")),
+        ]);
         if let Value::Object(members) = value {
-            card.as_object_mut().unwrap().extend(members);
+            card.extend(members);
         }
-        card
+        Value::Object(card)
     })
 }
 

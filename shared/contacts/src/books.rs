@@ -65,7 +65,7 @@ impl Contacts {
     ) -> Result<Book> {
         let created = self
             .store
-            .create_book(who, BookId::random(), name, record.map(|(claim, answer)| (claim, answer as _)))
+            .create_book(who, BookId::random(), name, record)
             .await;
         if created.is_err()
             && let Some((claim, _)) = record

@@ -14,8 +14,6 @@ use crate::error::{Error, Result};
 pub enum Draft {
     /// A JSContact card (RFC 9553) as JSON text.
     Json(Vec<u8>),
-    /// A JSContact card already read.
-    Value(Value),
     /// One vCard (2.1, 3.0 or 4.0).
     VCard(Vec<u8>),
     /// A JSON Merge Patch (RFC 7396) to the card as it stands.
@@ -26,7 +24,6 @@ impl std::fmt::Debug for Draft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Json(_) => "Draft::Json",
-            Self::Value(_) => "Draft::Value",
             Self::VCard(_) => "Draft::VCard",
             Self::Patch(_) => "Draft::Patch",
         })
@@ -34,13 +31,17 @@ impl std::fmt::Debug for Draft {
 }
 
 impl Draft {
+    /// A JSON Merge Patch from its text.
+    pub fn patch(text: &[u8]) -> Result<Self> {
+        Ok(Self::Patch(contacts_card::read_json(text)?))
+    }
+
     /// The contact that it makes of nothing, or of what is `stored`.
     pub(crate) fn entry(&self, stored: Option<&Stored>) -> Result<Entry> {
         let head = stored.map(|stored| &stored.head);
         let uid = || head.map_or_else(Card::new_uid, |head| head.uid.clone());
         let (card, original) = match self {
             Self::Json(text) => (Card::from_json_with_uid(text, uid)?, None),
-            Self::Value(value) => (Card::with_uid(value.clone(), uid)?, None),
             Self::VCard(bytes) => {
                 let imported = import(bytes, &uid())?;
                 let version = imported.version.to_string();

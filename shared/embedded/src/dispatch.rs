@@ -59,13 +59,21 @@ where
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// Says where, not what: the reader's message may quote a value.
+/// The engine's readers mark what DynamoDB calls a validation error with `VALIDATION…:`. Of any other
+/// failure only the place is told: the JSON reader's message may quote a value.
 fn malformed(error: serde_json::Error) -> DynoxideError {
-    DynoxideError::SerializationException(format!(
-        "the request is not valid at line {} column {}",
-        error.line(),
-        error.column()
-    ))
+    let message = error.to_string();
+    match message.split_once(':') {
+        Some((marker, text)) if marker.starts_with("VALIDATION") => {
+            let end = text.rfind(" at line ").unwrap_or(text.len());
+            DynoxideError::ValidationException(text[..end].to_owned())
+        }
+        _ => DynoxideError::SerializationException(format!(
+            "the request is not valid at line {} column {}",
+            error.line(),
+            error.column()
+        )),
+    }
 }
 
 fn unknown_operation() -> Answer {

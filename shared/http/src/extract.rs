@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, Result};
@@ -91,7 +92,7 @@ impl Payload {
     }
 
     /// The body as JSON of the shape `T`, else 400. The problem says where, and quotes nothing.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
         serde_json::from_str(self.text()?).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Problem::invalid_json(if error.is_data() {

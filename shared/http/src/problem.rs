@@ -159,6 +159,15 @@ impl Problem {
         .member("errors", errors)
     }
 
+    /// 422: the vCard cannot be read. `reason` says where and why, without quoting it.
+    #[must_use]
+    pub fn invalid_vcard(reason: impl fmt::Display) -> Self {
+        Self::new(
+            Kind::InvalidVcard,
+            format!("The vCard cannot be read: {reason}."),
+        )
+    }
+
     /// 401: the request carries no credential.
     #[must_use]
     pub fn unauthenticated() -> Self {

@@ -83,7 +83,7 @@ kinds! {
     IdempotencyRunning = "idempotency-running", CONFLICT, "Request still running";
     /// 410: the changes since this token are no longer kept.
     TokenTooOld = "token-too-old", GONE, "Change token too old";
-    /// 412: `If-Match` or `If-None-Match` does not hold; `etag` is the current ETag.
+    /// 412: `If-Match` or `If-None-Match` does not hold; `etag` is the current one.
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Precondition failed";
     /// 413: the body, or a part of it, is above a limit; `limit` names it, `maximum` is its value.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "Too large";
@@ -93,6 +93,8 @@ kinds! {
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
     /// 422: the card breaks rules; `errors` has `pointer` and `detail` for each.
     InvalidCard = "invalid-card", UNPROCESSABLE_ENTITY, "Invalid card";
+    /// 422: the vCard cannot be read; `detail` says where and why.
+    InvalidVcard = "invalid-vcard", UNPROCESSABLE_ENTITY, "Invalid vCard";
     /// 422: the `Idempotency-Key` was used for another request.
     IdempotencyMismatch = "idempotency-mismatch", UNPROCESSABLE_ENTITY, "Idempotency key reused";
     /// 431: the headers of the request are more than `maximum` bytes, or too many.

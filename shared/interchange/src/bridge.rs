@@ -133,11 +133,15 @@ fn property(entry: &VCardEntry) -> Property {
             param_text(&param.value),
         );
     }
-    let parts: Vec<_> = entry
+    let mut parts: Vec<_> = entry
         .values
         .iter()
         .map(|value| texts(value, &out))
         .collect();
+    // A CR of a JSON text is no line end of a vCard.
+    for text in parts.iter_mut().flatten() {
+        text.retain(|c| c != '\r');
+    }
     let kind = kind(&out);
     out.value = Value::Text(match kind {
         crate::value::Kind::List => encode(&[parts.concat()], kind),

@@ -33,6 +33,9 @@ pub(crate) fn properties(card: &Map<String, Json>, version: Version) -> Vec<Prop
         .and_then(|(property, _)| property.text().parse().ok());
     kept.retain(|(property, _)| property.name != "VERSION");
     drop_changed(&mut kept, &mut card, imported.unwrap_or(version));
+    if kept.iter().any(|(property, _)| property.name == "UID") {
+        card.shift_remove("uid");
+    }
     let mut properties = made(card, version, imported.is_some());
     if kept.iter().any(|(property, _)| property.name == "FN") {
         properties.retain(|property| property.param("DERIVED").is_empty());
@@ -120,6 +123,10 @@ fn made(mut card: Map<String, Json>, version: Version, imported: bool) -> Vec<Pr
     out.extend(bridge::to_properties(card));
     out.extend(vendor);
     out.retain(|property| keep(property, version, imported));
+    if !imported && version != Version::V4_0 && !out.iter().any(|property| property.name == "N") {
+        // Mandatory before 4.0 (RFC 2426 section 3.1.2).
+        out.push(Property::new("N", ";;;;"));
+    }
     for property in &mut out {
         let key = property.param("PROP-ID").first().cloned();
         let found = key.and_then(|key| {
@@ -214,9 +221,11 @@ fn take_places(card: &mut Map<String, Json>, out: &mut Vec<Property>) {
 
 /// Older versions have no JSPROP. A vCard that had no name is given none.
 fn keep(property: &Property, version: Version, imported: bool) -> bool {
-    let derived = !property.param("DERIVED").is_empty();
-    !(property.name == "JSPROP" && version != Version::V4_0)
-        && !(property.name == "FN" && derived && imported && property.text().is_empty())
+    match property.name.as_str() {
+        "JSPROP" => version == Version::V4_0,
+        "FN" if imported => property.param("DERIVED").is_empty() || !property.text().is_empty(),
+        _ => true,
+    }
 }
 
 fn finish(

@@ -80,6 +80,8 @@ impl<'a> Draft<'a> {
                     _ if property.name == "FN" && !property.param("DERIVED").is_empty() => {
                         (Vec::new(), Way::Kept)
                     }
+                    // What could not be decoded cannot be shown.
+                    _ if !property.param("ENCODING").is_empty() => (Vec::new(), Way::Kept),
                     _ if long.contains(&property.name) => (Vec::new(), Way::Kept),
                     Place::Nowhere => (Vec::new(), Way::Kept),
                     Place::First(_) if firsts.contains(&property.name) => (Vec::new(), Way::Kept),
@@ -190,7 +192,9 @@ impl<'a> Draft<'a> {
                 }
             }
             if pointers.is_empty() && !made.is_empty() {
-                return self.degrade(|_| true, Way::Kept);
+                // The name at least should be seen.
+                return self.degrade(|pointer| !pointer.starts_with("name/"), Way::Kept)
+                    || self.degrade(|_| true, Way::Kept);
             }
         }
         self.degrade(|pointer| pointers.iter().any(|p| p == pointer), Way::Linked)
@@ -250,7 +254,11 @@ impl<'a> Draft<'a> {
         let mut any = false;
         for (item, way) in &mut self.items {
             if *way != Way::Kept && item.pointers().iter().any(|p| pointers.contains(p)) {
-                *way = if *way == Way::Shown { least } else { Way::Kept };
+                *way = match item.property.name.as_str() {
+                    "JSPROP" => Way::Kept,
+                    _ if *way == Way::Shown => least,
+                    _ => Way::Kept,
+                };
                 any = true;
             }
         }

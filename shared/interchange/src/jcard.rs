@@ -11,8 +11,8 @@ use crate::read::decode_base64;
 use crate::value::escape;
 
 /// The members that the property is shown by, in its entry of `vCardProps`: their JSON pointers
-/// without the leading slash, as RFC 9555's parameter of that name has them.
-pub(crate) const JSPTR: &str = "jsptr";
+/// without the leading slash. No vCard has a parameter of this name, because of the colon.
+const LINK: &str = "jscontact:pointer";
 
 /// An entry of `vCardProps`: `[name, parameters, type, value]`.
 pub(crate) fn entry(property: &Property, pointers: &[String]) -> Json {
@@ -25,7 +25,7 @@ pub(crate) fn entry(property: &Property, pointers: &[String]) -> Json {
         }
     };
     if !pointers.is_empty() {
-        params.insert(JSPTR.into(), strings(pointers));
+        params.insert(LINK.into(), strings(pointers));
     }
     Json::from(vec![
         Json::from(property.name.to_ascii_lowercase()),
@@ -41,13 +41,15 @@ pub(crate) fn property(entry: &Json) -> Option<(Property, Vec<String>)> {
     let [name, params, kind, values @ ..] = entry.as_array()?.as_slice() else {
         return None;
     };
-    let mut property = Property::new(name.as_str()?, "");
+    let name = name.as_str().filter(|name| is_token(name))?;
+    let mut property = Property::new(name, "");
     let mut pointers = Vec::new();
     for (name, value) in params.as_object()? {
         let values = texts(value);
         match name.as_str() {
-            "group" => property.group = values.into_iter().next(),
-            JSPTR => pointers = values,
+            "group" => property.group = values.into_iter().next().filter(|group| is_token(group)),
+            LINK => pointers = values,
+            name if !is_token(name) => {}
             _ => property.set_param(&name.to_ascii_uppercase(), values),
         }
     }
@@ -113,6 +115,13 @@ fn strings(values: &[String]) -> Json {
         [value] => Json::from(value.as_str()),
         values => Json::from(values),
     }
+}
+
+/// Whether this can be written as a name. What comes from JSON may be anything, a whole line of
+/// vCard included.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && !text.contains(|c: char| c.is_control() || c.is_whitespace() || ":;,=\"".contains(c))
 }
 
 /// The texts of a parameter.

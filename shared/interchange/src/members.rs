@@ -10,6 +10,14 @@ use crate::{Version, bridge, jcard, v4};
 pub(crate) const VCARD_PARAMS: &str = "vCardParams";
 pub(crate) const VCARD_NAME: &str = "vCardName";
 
+/// What `N` becomes.
+const NAME_PARTS: [&str; 4] = [
+    "name/components",
+    "name/sortAs",
+    "name/isOrdered",
+    "name/defaultSeparator",
+];
+
 /// A property to be shown, with the keys of the objects it becomes: one, or one per value of a list;
 /// none for a property that becomes no object of its own.
 #[derive(Debug, Clone)]
@@ -21,8 +29,13 @@ pub(crate) struct Item {
 impl Item {
     /// The JSON pointers, without the leading slash, of the members that show the property.
     pub(crate) fn pointers(&self) -> Vec<String> {
+        match self.property.name.as_str() {
+            "JSPROP" => return self.property.param("JSPTR").to_vec(),
+            "FN" => return vec!["name/full".to_owned()],
+            "N" => return NAME_PARTS.map(str::to_owned).to_vec(),
+            _ => {}
+        }
         match place(&self.property.name) {
-            _ if self.property.name == "JSPROP" => self.property.param("JSPTR").to_vec(),
             Place::Map(path) => {
                 let path = path.join("/");
                 self.keys
@@ -272,7 +285,13 @@ pub(crate) fn restore(property: &mut Property, kept: &Map<String, Json>, version
         let values = jcard::texts(value);
         let name = name.to_ascii_uppercase();
         match name.as_str() {
-            "GROUP" => property.group = values.into_iter().next(),
+            "GROUP" => {
+                property.group = values
+                    .into_iter()
+                    .next()
+                    .filter(|group| jcard::is_token(group))
+            }
+            name if !jcard::is_token(name) => {}
             "TYPE" => restore_types(property, values, version),
             _ if property.param(&name).is_empty() => property.params.push(Param { name, values }),
             _ => {}

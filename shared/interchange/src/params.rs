@@ -1,6 +1,7 @@
 //! Names, groups and parameters of a line, read and written (RFC 6350 section 3.3, RFC 6868).
 
 use crate::Version;
+use crate::jcard::is_token;
 use crate::limits::PARAMETERS;
 use crate::property::{Property, Value};
 
@@ -22,10 +23,6 @@ pub(crate) fn parse(head: &str, version: Version) -> Option<Header> {
     let (group, name) = match full_name.split_once('.') {
         Some((group, name)) if !group.is_empty() => (Some(group.to_owned()), name),
         _ => (None, full_name),
-    };
-    let is_token = |text: &str| {
-        !text.is_empty()
-            && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "\"=,".contains(c))
     };
     if !is_token(name) || !group.as_deref().is_none_or(is_token) {
         return None;
@@ -64,8 +61,16 @@ pub(crate) fn parse(head: &str, version: Version) -> Option<Header> {
     Some(header)
 }
 
-fn is_encoding(text: &str) -> bool {
+/// Whether this names a transfer encoding.
+pub(crate) fn is_encoding(text: &str) -> bool {
     ENCODINGS
+        .iter()
+        .any(|encoding| text.eq_ignore_ascii_case(encoding))
+}
+
+/// Whether this names base64.
+pub(crate) fn is_base64(text: &str) -> bool {
+    ["BASE64", "B"]
         .iter()
         .any(|encoding| text.eq_ignore_ascii_case(encoding))
 }

@@ -242,7 +242,7 @@ fn property(line: &Logical, version: Version) -> Result<Property, VCardError> {
         return Ok(property);
     }
     let encoding = encoding.as_deref().unwrap_or_default();
-    if encoding.eq_ignore_ascii_case("B") || encoding.eq_ignore_ascii_case("BASE64") {
+    if params::is_base64(encoding) {
         if let Some(bytes) = decode_base64(value) {
             property.value = Value::Binary(bytes);
             return Ok(property);
@@ -250,12 +250,20 @@ fn property(line: &Logical, version: Version) -> Result<Property, VCardError> {
         // Not base64, whatever it says (seen: PGP armour); kept as it is, parameter and all.
         property.push_param("ENCODING", encoding);
     }
-    let bytes = if encoding.eq_ignore_ascii_case("QUOTED-PRINTABLE") {
-        decode_quoted_printable(value)
-    } else {
-        value.to_vec()
+    let is_quoted = encoding.eq_ignore_ascii_case("QUOTED-PRINTABLE");
+    let decoded = match is_quoted {
+        true => decode_quoted_printable(value),
+        false => value.to_vec(),
     };
-    let text = decode_charset(bytes, charset.as_deref(), number)?;
+    let text = match decode_charset(decoded, charset.as_deref(), number) {
+        Err(_) if is_quoted && value.is_ascii() => {
+            // Seen: a character cut in half. The encoded text is kept as it is, parameters and all.
+            property.push_param("ENCODING", encoding);
+            property.set_param("CHARSET", charset.into_iter().collect());
+            String::from_utf8_lossy(value).into_owned()
+        }
+        text => text?,
+    };
     property.value = Value::Text(match version {
         Version::V2_1 => from_v2(&property.name, &text),
         _ => text,

@@ -109,9 +109,27 @@ pub(crate) const MEMBERS: &[&str] = &[
 /// Whether JSContact shows this parameter of this property (`TYPE` apart: see [`shows_type`]).
 pub(crate) fn shows_param(property: &str, param: &str) -> bool {
     match param {
-        "PREF" => !matches!(
+        "PREF" => matches!(
             property,
-            "N" | "FN" | "ADR-DATE" | "NOTE" | "ORG" | "TITLE" | "ROLE"
+            "EMAIL"
+                | "TEL"
+                | "ADR"
+                | "NICKNAME"
+                | "IMPP"
+                | "SOCIALPROFILE"
+                | "LANG"
+                | "URL"
+                | "CONTACT-URI"
+                | "PHOTO"
+                | "LOGO"
+                | "SOUND"
+                | "KEY"
+                | "SOURCE"
+                | "ORG-DIRECTORY"
+                | "CALURI"
+                | "FBURL"
+                | "CALADRURI"
+                | "PRONOUNS"
         ),
         "LABEL" => matches!(
             property,

@@ -12,8 +12,6 @@ pub(crate) enum Kind {
     List,
     /// Components between semicolons, each a list of texts between commas.
     Lists,
-    /// Components between semicolons.
-    Components,
     /// A URI, date, number or the like, without escapes.
     Plain,
     /// Of a property this crate does not know: never taken apart.
@@ -22,6 +20,7 @@ pub(crate) enum Kind {
 
 const TEXT: &[&str] = &[
     "FN",
+    "JSPROP",
     "EMAIL",
     "TEL",
     "TITLE",
@@ -70,8 +69,7 @@ pub(crate) fn kind(property: &Property) -> Kind {
     let name = property.name.as_str();
     let value_type = property.param("VALUE").first();
     match name {
-        "N" | "ADR" => Kind::Lists,
-        "ORG" | "GENDER" | "CLIENTPIDMAP" => Kind::Components,
+        "N" | "ADR" | "ORG" => Kind::Lists,
         "NICKNAME" | "CATEGORIES" => Kind::List,
         _ => match (TEXT.contains(&name), PLAIN.contains(&name), value_type) {
             (false, false, _) => Kind::Opaque,
@@ -100,10 +98,6 @@ pub(crate) fn decode(property: &Property) -> Decoded {
         Kind::Plain => vec![vec![unescape_plain(text)]],
         Kind::Text => vec![vec![unescape(text)]],
         Kind::List => vec![cut(text, ',').into_iter().map(unescape).collect()],
-        Kind::Components => cut(text, ';')
-            .into_iter()
-            .map(|part| vec![unescape(part)])
-            .collect(),
         Kind::Lists => cut(text, ';')
             .into_iter()
             .map(|part| cut(part, ',').into_iter().map(unescape).collect())

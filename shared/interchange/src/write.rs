@@ -41,7 +41,7 @@ fn write_property(out: &mut String, property: &Property, version: Version) {
 fn write_v2(out: &mut String, property: &Property, head: &str, text: &str) {
     if property.name == "AGENT" {
         let nested = unescape(text);
-        if nested.starts_with("BEGIN:VCARD") {
+        if is_one_vcard(&nested) {
             out.push_str(head);
             out.push_str(":\r\n");
             for line in nested.split('\n') {
@@ -52,38 +52,94 @@ fn write_v2(out: &mut String, property: &Property, head: &str, text: &str) {
         }
     }
     let raw = to_v2(text);
-    let charset = if raw.is_ascii() { "" } else { ";CHARSET=UTF-8" };
-    let plain = raw.is_ascii()
-        && !raw.contains(|c: char| c.is_ascii_control() && c != '\t')
-        && head.len() + 1 + raw.len() <= LINE_OCTETS;
-    // Text that claims to be base64 has an encoding already.
-    if plain || !property.param("ENCODING").is_empty() {
-        fold(out, &format!("{head}{charset}:{raw}"));
-        return;
+    let one_line = !raw.contains(|c: char| c.is_ascii_control() && c != '\t');
+    // What could not be decoded when it was read is still encoded.
+    match property.param("ENCODING") {
+        [encoding] if one_line && encoding.eq_ignore_ascii_case("QUOTED-PRINTABLE") => {
+            return soft_break(out, &format!("{head}:"), escapes(&raw));
+        }
+        [encoding] if one_line && params::is_base64(encoding) => {
+            return fold(out, &format!("{head}:{raw}"));
+        }
+        _ => {}
     }
-    out.push_str(head);
-    out.push_str(charset);
-    let mut line = head.len() + charset.len();
-    let encoding = ";ENCODING=QUOTED-PRINTABLE:";
-    out.push_str(encoding);
-    line += encoding.len();
-    let bytes = raw.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        let last = at + 1 == bytes.len();
+    if one_line && raw.is_ascii() && head.len() + 1 + raw.len() <= LINE_OCTETS {
+        return fold(out, &format!("{head}:{raw}"));
+    }
+    let mut property = property.clone();
+    let encodings = property.take_param("ENCODING");
+    property.set_param(
+        "ENCODING",
+        encodings
+            .into_iter()
+            .filter(|e| !params::is_encoding(e))
+            .collect(),
+    );
+    let head = params::write(&property, Version::V2_1);
+    let charset = if raw.is_ascii() { "" } else { ";CHARSET=UTF-8" };
+    let units = raw.bytes().enumerate().map(|(at, byte)| {
+        let last = at + 1 == raw.len();
         let literal =
             matches!(byte, b'!'..=b'<' | b'>'..=b'~') || (matches!(byte, b' ' | b'\t') && !last);
-        let width = if literal { 1 } else { 3 };
-        // One octet stays free for the "=" that breaks the line softly.
-        if line + width + 1 > LINE_OCTETS && line > 0 {
+        match literal {
+            true => char::from(byte).to_string(),
+            false => format!("={byte:02X}"),
+        }
+    });
+    soft_break(
+        out,
+        &format!("{head}{charset};ENCODING=QUOTED-PRINTABLE:"),
+        units,
+    );
+}
+
+/// Whether this is a whole vCard and nothing else, so that what follows it stays outside.
+fn is_one_vcard(text: &str) -> bool {
+    let mut lines = text.split('\n').map(str::trim);
+    if lines
+        .next()
+        .is_none_or(|line| !line.eq_ignore_ascii_case("BEGIN:VCARD"))
+    {
+        return false;
+    }
+    let mut depth = 1;
+    for line in lines {
+        if depth == 0 {
+            return false;
+        }
+        if line.eq_ignore_ascii_case("BEGIN:VCARD") {
+            depth += 1;
+        } else if line.eq_ignore_ascii_case("END:VCARD") {
+            depth -= 1;
+        }
+    }
+    depth == 0
+}
+
+/// Cuts quoted-printable text into what must not be broken.
+fn escapes(text: &str) -> impl Iterator<Item = String> {
+    let mut chars = text.chars();
+    std::iter::from_fn(move || {
+        let mut unit = chars.next()?.to_string();
+        if unit == "=" {
+            unit.extend(chars.by_ref().take(2));
+        }
+        Some(unit)
+    })
+}
+
+/// RFC 2045 section 6.7, rule 5.
+fn soft_break(out: &mut String, start: &str, units: impl Iterator<Item = String>) {
+    out.push_str(start);
+    let mut width = start.len();
+    for unit in units {
+        // One octet stays free for the "=" that breaks the line.
+        if width + unit.len() + 1 > LINE_OCTETS {
             out.push_str("=\r\n");
-            line = 0;
+            width = 0;
         }
-        if literal {
-            out.push(char::from(*byte));
-        } else {
-            out.push_str(&format!("={byte:02X}"));
-        }
-        line += width;
+        out.push_str(&unit);
+        width += unit.len();
     }
     out.push_str("\r\n");
 }

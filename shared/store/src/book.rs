@@ -152,7 +152,7 @@ impl Store {
         owner: &str,
         id: BookId,
         name: &str,
-        record: Option<(&Claim, &dyn Fn(&Book) -> Answer)>,
+        record: Option<(&Claim, &(dyn Fn(&Book) -> Answer + Sync))>,
     ) -> Result<Book, StoreError> {
         let now = self.now();
         let book =

@@ -74,6 +74,27 @@ pub(crate) fn read(item: &Item) -> Result<Change, StoreError> {
     })
 }
 
+/// The unbroken stretch of `rows` after `since`, and whether the row of `since` itself is still kept.
+fn contiguous(rows: &[Item], since: u64, limit: usize, now: Timestamp) -> Result<(Run, bool), StoreError> {
+    let mut run = Run { changes: Vec::new(), seq: since, more: false };
+    let mut anchored = false;
+    for row in rows.iter().filter(|row| !row.expired(now)) {
+        let change = read(row)?;
+        if change.seq == since {
+            anchored = true;
+        } else if change.seq == run.seq + 1 && run.changes.len() < limit {
+            run.seq = change.seq;
+            run.changes.push(change);
+        } else {
+            run.more = true;
+            break;
+        }
+    }
+    let last: HashMap<_, _> = run.changes.iter().map(|change| (change.id, change.seq)).collect();
+    run.changes.retain(|change| last[&change.id] == change.seq);
+    Ok((run, anchored))
+}
+
 impl Store {
     /// The changes after number `since`, at most `limit` rows.
     pub async fn changes(
@@ -87,26 +108,8 @@ impl Store {
         let before = since.checked_sub(1).map(|seq| keys::log_row(book, seq).sk);
         let range = Range::new(keys::log(book), limit + 2).after(before.as_deref());
         let rows = self.table.query(range).await?;
-        let mut anchored = since == 0;
-        let mut run = Run { changes: Vec::new(), seq: since, more: false };
-        let mut visible = rows.iter().filter(|row| !row.expired(now)).peekable();
-        if let Some(row) = visible.peek()
-            && read(row)?.seq == since
-        {
-            anchored = true;
-            visible.next();
-        }
-        let mut read_rows = Vec::new();
-        for row in visible {
-            let change = read(row)?;
-            if change.seq != run.seq + 1 || read_rows.len() == limit {
-                run.more = true;
-                break;
-            }
-            run.seq = change.seq;
-            read_rows.push(change);
-        }
-        if read_rows.is_empty() {
+        let (mut run, anchored) = contiguous(&rows, since, limit, now)?;
+        if run.changes.is_empty() {
             // Either nothing has happened, or the next row is hidden, or it is gone.
             let Some(book) = self.book(book).await? else { return Err(StoreError::BookGone) };
             if book.seq < since {
@@ -118,9 +121,6 @@ impl Store {
                 return Ok(Err(TooOld));
             }
         }
-        let last: HashMap<_, _> = read_rows.iter().map(|change| (change.id, change.seq)).collect();
-        read_rows.retain(|change| last[&change.id] == change.seq);
-        run.changes = read_rows;
         Ok(Ok(run))
     }
 

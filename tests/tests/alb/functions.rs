@@ -231,6 +231,20 @@ async fn health_checks_and_api_gateway_events_are_answered_too() {
     assert_eq!(gateway.json().unwrap()["cookies"][1], "b=2; Path=/");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_function_is_frozen_between_events() {
+    let (alb, sandboxes) = echo_lambda(1).await;
+    let stat = format!("/proc/{}/stat", sandboxes.starts()[0].pid);
+    let frozen = || std::fs::read_to_string(&stat).unwrap().contains(") T ");
+    for _ in 0..2 {
+        assert_eq!(alb.send(get("/echo")).await.status, 200);
+        while !frozen() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn processes_end_with_their_sandboxes() {
     let (alb, sandboxes) = echo_lambda(1).await;

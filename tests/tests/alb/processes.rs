@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use contacts_tests::process::{Process, Signal};
+use contacts_tests::process::{Process, Server, Signal};
 use rustix::process::{Pid, test_kill_process};
 use tokio::time::timeout;
 
 fn sleeper() -> Process {
-    let script = "echo started; trap 'echo stopping; exit 7' TERM; while :; do sleep 0.01; done";
+    let script = "trap 'echo stopping; exit 7' TERM; echo started; while :; do sleep 0.01; done";
     let path = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-    Process::start(Path::new("/bin/sh"), &["-c", script], &path).unwrap()
+    Process::start(Path::new("/bin/sh"), &["-c", script], &path).expect("there is a shell")
 }
 
 #[tokio::test]
@@ -37,9 +37,18 @@ async fn a_process_is_asked_to_stop_and_its_output_is_kept() {
 }
 
 #[tokio::test]
+async fn a_server_that_ends_at_once_is_reported_at_once() {
+    let error = Server::start(Path::new("/bin/false"), &[])
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("not healthy"), "{error}");
+}
+
+#[tokio::test]
 async fn a_process_dies_with_the_process_that_started_it() {
     let mut holder = Command::new(env::current_exe().unwrap())
         .args(["--exact", "processes::holder", "--ignored", "--nocapture"])
+        .env("CONTACTS_TESTS_HOLD", "1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -65,6 +74,9 @@ async fn a_process_dies_with_the_process_that_started_it() {
 #[tokio::test]
 #[ignore = "started and killed by the test above"]
 async fn holder() {
+    if env::var_os("CONTACTS_TESTS_HOLD").is_none() {
+        return;
+    }
     let process = sleeper();
     std::io::stdout()
         .write_all(format!("holding {}\n", process.pid()).as_bytes())

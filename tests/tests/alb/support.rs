@@ -23,21 +23,29 @@ use tokio::{
 
 /// The echo function, with 2 seconds for each event.
 pub(crate) fn echo_function() -> Function {
-    let mut function = Function::new(build_example("echo_lambda").unwrap());
+    let mut function = Function::new(build_example("echo_lambda").expect("the example compiles"));
     function.timeout = Duration::from_secs(2);
     function
 }
 
 /// A load balancer in front of `count` sandboxes of the echo function.
 pub(crate) async fn echo_lambda(count: usize) -> (Alb, Arc<Sandboxes>) {
-    let sandboxes = Arc::new(Sandboxes::start(echo_function(), count).await.unwrap());
+    let sandboxes = Arc::new(
+        Sandboxes::start(echo_function(), count)
+            .await
+            .expect("the echo function starts"),
+    );
     (Alb::new(Target::Lambda(Arc::clone(&sandboxes))), sandboxes)
 }
 
 /// A container that answers every request with its `name`, and `/echo` with the request's body.
 pub(crate) async fn axum_container(name: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("loopback has a free port");
+    let address = listener
+        .local_addr()
+        .expect("a bound listener has an address");
     let app = Router::new()
         .route("/echo", any(|body: Bytes| async move { body }))
         .fallback(move |_: AxumRequest| async move { name });
@@ -56,8 +64,12 @@ impl RawContainer {
     pub(crate) async fn start(
         answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Clone + Send + 'static,
     ) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("loopback has a free port");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
         let connections = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&connections);
         tokio::spawn(async move {
@@ -114,7 +126,7 @@ fn is_complete(bytes: &[u8]) -> bool {
     let length = head.split("content-length: ").nth(1);
     let length = length
         .and_then(|rest| rest.lines().next())
-        .map_or(0, |digits| digits.parse().unwrap());
+        .map_or(0, |digits| digits.parse().expect("digits"));
     bytes.len() >= end + 4 + length
 }
 

@@ -28,7 +28,9 @@ async fn run() -> Result<ExitCode> {
             let healthy = api::container::healthcheck(&settings.listen).is_ok();
             return Ok(ExitCode::from(u8::from(!healthy)));
         }
-        Some(other) => bail!("{other:?} is not a command: there is `healthcheck`, or none to serve"),
+        Some(other) => {
+            bail!("{other:?} is not a command: there is `healthcheck`, or none to serve")
+        }
     }
     contacts_telemetry::init_logs(Format::Json)?;
     let metrics = contacts_telemetry::prometheus()?;

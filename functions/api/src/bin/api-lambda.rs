@@ -24,16 +24,17 @@ async fn run() -> Result<()> {
     let settings = Settings::from_env(Door::Lambda)?;
     contacts_telemetry::init_logs(Format::Json)?;
     let metrics = contacts_telemetry::emf("api")?;
-    let contacts = api::contacts(&settings).await;
+    let (app, contacts) = api::app(&settings).await?;
     // The first call pays for credentials, name look-up and TLS: here it costs no request anything.
     if let Err(error) = contacts.store().ready().await {
         tracing::warn!(%error, "the table did not answer during the start");
     }
-    let router = api::router(&settings, contacts);
     let flush = || {
         if let Err(error) = metrics.flush(&mut stdout()) {
             tracing::warn!(%error, "metrics were not written");
         }
     };
-    api::lambda::run(router, flush).await.map_err(|error| anyhow!(error))
+    api::lambda::run(contacts_http::router(app), flush)
+        .await
+        .map_err(|error| anyhow!(error))
 }

@@ -171,7 +171,9 @@ mod tests {
     fn a_compressed_body_travels_as_base64() {
         let mut response = typed("application/json", b"{}");
         let gzip = HeaderValue::from_static("gzip");
-        response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, gzip);
         assert_eq!(json(Shape::MultiValue, response)["isBase64Encoded"], true);
     }
 
@@ -181,7 +183,10 @@ mod tests {
         let latin_1 = HeaderValue::from_bytes(b"J\xF6rg").unwrap();
         response.headers_mut().insert("x-name", latin_1);
         let answer = json(Shape::MultiValue, response);
-        assert_eq!(answer["multiValueHeaders"]["x-name"], serde_json::Value::Null);
+        assert_eq!(
+            answer["multiValueHeaders"]["x-name"],
+            serde_json::Value::Null
+        );
         assert_eq!(answer["multiValueHeaders"]["content-type"][0], "text/plain");
     }
 

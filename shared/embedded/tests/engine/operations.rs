@@ -46,6 +46,13 @@ async fn tables(client: &Client) {
         missing.unwrap_err().code(),
         Some("ResourceNotFoundException")
     );
+    // Told apart from a malformed request: the engine reports it while it reads the JSON.
+    let bad_name = client.describe_table().table_name("t").send().await;
+    let error = bad_name.unwrap_err();
+    assert_eq!(error.code(), Some("ValidationException"));
+    let message = error.message().unwrap_or_default();
+    assert!(message.starts_with("TableName must"), "{message}");
+    assert!(!message.contains(" at line "), "{message}");
     create_table(client).await;
     let described = client.describe_table().table_name(TABLE).send().await;
     let table = described.unwrap().table.unwrap();

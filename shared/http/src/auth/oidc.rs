@@ -1,6 +1,6 @@
 //! JWTs of an OpenID Connect issuer (OpenID Connect Core, RFC 7519, RFC 8725).
 //!
-//! Signed with RS256, ES256 or EdDSA by a key of the issuer; issuer, audience, expiry and not-before
+//! Signed with RS256, ES256 or `EdDSA` by a key of the issuer; issuer, audience, expiry and not-before
 //! are checked with 60 s of leeway. `none` and the HS family are refused by name, and an algorithm is
 //! only used with a key made for it.
 

@@ -1,0 +1,75 @@
+//! The data folder: opened as the service wants it, copied, and brought back.
+
+use std::io::{Write as _, stdout};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use contacts::Contacts;
+use contacts_embedded::Engine;
+use contacts_settings::{Data, Settings};
+use contacts_store::Store;
+
+/// How often what has expired is deleted. Expired items are ignored at once: this only frees space.
+const SWEEP: Duration = Duration::from_secs(3600);
+
+/// Opens the folder and gives the use cases over its table, which is made if it is missing.
+///
+/// # Errors
+/// One line, if another process holds the folder, or it cannot be written.
+pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Contacts)> {
+    let engine = Engine::open(&settings.data.dir)?;
+    let client = contacts_store::client(&in_process(&engine));
+    let table = &settings.table;
+    let store = Store::new(client, &table.name, table.changes_days);
+    store.create_table().await?;
+    tokio::spawn(sweep(engine.clone()));
+    Ok((engine, Contacts::new(store)))
+}
+
+/// The configuration by which the SDK calls the engine as a function. The engine checks no
+/// signatures; region, endpoint and credentials are there because the SDK wants some.
+fn in_process(engine: &Engine) -> SdkConfig {
+    let nobody = Credentials::new("embedded", "embedded", None, None, "embedded");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .endpoint_url("http://embedded.invalid")
+        .credentials_provider(SharedCredentialsProvider::new(nobody))
+        .http_client(engine.http_client())
+        .build()
+}
+
+async fn sweep(engine: Engine) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let engine = engine.clone();
+        match tokio::task::spawn_blocking(move || engine.sweep_expired()).await {
+            Ok(Ok(items)) => tracing::debug!(items, "expired items deleted"),
+            Ok(Err(error)) => tracing::warn!(%error, "expired items were not deleted"),
+            Err(error) => tracing::warn!(%error, "the sweep of expired items broke off"),
+        }
+    }
+}
+
+/// Copies the data, as it stands at this moment, into the new `file`, whether it is in use or not.
+pub(crate) fn backup(data: &Data, file: &Path) -> Result<()> {
+    contacts_embedded::backup(&data.dir, file)?;
+    let (dir, file) = (data.dir.display(), file.display());
+    writeln!(stdout(), "The data of {dir} is in {file}.")?;
+    Ok(())
+}
+
+/// Replaces the data by that of `file`. What was there is kept beside it.
+pub(crate) fn restore(data: &Data, file: &Path) -> Result<()> {
+    let previous = contacts_embedded::restore(&data.dir, file)?;
+    let (dir, file) = (data.dir.display(), file.display());
+    writeln!(stdout(), "{dir} has the data of {file}.")?;
+    if let Some(previous) = previous {
+        writeln!(stdout(), "What it had before is in {}.", previous.display())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The service: the API over the embedded database, and its metrics.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use contacts_http::App;
+use contacts_http::server::{self, Options};
+use contacts_settings::Settings;
+use contacts_telemetry::Format;
+
+use crate::{data, listen, owner};
+
+/// Serves until SIGTERM or SIGINT, then finishes the requests under way.
+pub(crate) async fn run(settings: &Settings) -> Result<()> {
+    contacts_telemetry::init_logs(Format::Text)?;
+    let metrics = contacts_telemetry::prometheus()?;
+    let stop = listen::stop()?;
+    let api = listen::listen("CONTACTS_LISTEN", settings.listen.listen).await?;
+    let scrape = listen::listen("CONTACTS_METRICS_LISTEN", settings.listen.metrics).await?;
+    let (_engine, contacts) = data::open(settings).await?;
+    let url = listen::url(api.local_addr()?);
+    owner::greet(&contacts, settings.token.as_ref(), &url).await?;
+
+    // Outlives the API's last request, and ends with the process.
+    tokio::spawn(axum::serve(scrape, listen::metrics(metrics)).into_future());
+    let app = App::new(contacts, settings)?;
+    let draining = app.draining();
+    let router = contacts_http::router(app);
+    // No load balancer has to learn that this process leaves.
+    let options = Options {
+        linger: Duration::ZERO,
+        ..Options::default()
+    };
+    server::serve(api, router, options, draining, stop).await;
+    Ok(())
+}

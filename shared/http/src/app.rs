@@ -1,0 +1,62 @@
+//! What every handler can reach.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use contacts::Contacts;
+use contacts_settings::{Oidc, Settings};
+
+use crate::{
+    auth::oidc::{self, IssuerError, Verifier},
+    layers::Options,
+};
+
+/// The application: use cases, who is asking, and how requests are bounded. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The use cases.
+    pub(crate) contacts: Contacts,
+    /// Verifies JWTs, where an issuer is configured.
+    pub(crate) oidc: Option<Arc<Verifier>>,
+    /// How the frame bounds requests.
+    pub(crate) options: Options,
+    draining: Arc<AtomicBool>,
+}
+
+impl App {
+    /// The application over `contacts`.
+    ///
+    /// # Errors
+    /// The OIDC issuer is no URL that keys could be fetched from.
+    pub fn new(contacts: Contacts, settings: &Settings) -> Result<Self, IssuerError> {
+        let verifier = |oidc: &Oidc| Verifier::new(&oidc.issuer, &oidc.audience, oidc::connector());
+        let oidc = settings
+            .oidc
+            .as_ref()
+            .map(verifier)
+            .transpose()?
+            .map(Arc::new);
+        let options = Options {
+            cors_origins: settings.http.cors_origins.clone(),
+            ..Options::default()
+        };
+        Ok(Self {
+            contacts,
+            oidc,
+            options,
+            draining: Arc::default(),
+        })
+    }
+
+    /// Once this is true, `GET /ready` says no: a shutdown has begun.
+    #[must_use]
+    pub fn draining(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.draining)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}

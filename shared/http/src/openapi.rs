@@ -1,0 +1,161 @@
+//! The OpenAPI 3.1 document: from the handlers, completed with what is true of all of them.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{
+    InfoBuilder, OpenApi, OpenApiBuilder,
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    tag::TagBuilder,
+};
+
+use crate::problem::{Kind, PROBLEM_JSON, schema};
+
+/// The parts that no handler says.
+pub(crate) fn base() -> OpenApi {
+    let tag = |name: &str, text: &str| TagBuilder::new().name(name).description(Some(text)).build();
+    let mut document = OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("contact-manager")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some("An address book for a team: JSContact cards (RFC 9553) and vCards, kept without loss."))
+                .license(Some(utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+                .build(),
+        )
+        .tags(Some([
+            tag("books", "Address books. `default` names your default one, made on first use."),
+            tag("contacts", "Contacts: a JSContact card each, readable and writable as a vCard too."),
+            tag("tokens", "Personal access tokens."),
+            tag("service", "The service itself. No token needed."),
+        ]))
+        .security(Some([SecurityRequirement::new::<_, [&str; 0], &str>("bearer", [])]))
+        .build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "A personal access token (`cm_…`) or a JWT of the configured issuer.",
+        ))
+        .build();
+    document
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    document
+}
+
+/// The whole document.
+pub(crate) fn document() -> Value {
+    let (_, document) = crate::routes::routes();
+    let mut document = serde_json::to_value(document).expect("an OpenAPI document is plain JSON");
+    document["components"]["schemas"]["Problem"] = schema();
+    let paths = document["paths"]
+        .as_object_mut()
+        .expect("a document has paths");
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            let kinds = problems(path, method, operation);
+            let responses = operation["responses"]
+                .as_object_mut()
+                .expect("an operation has responses");
+            add_problems(responses, &kinds);
+        }
+    }
+    document
+}
+
+/// Which problems an operation may answer with. Follows from its path, its method and its body, so that
+/// no handler can forget one.
+fn problems(path: &str, method: &str, operation: &Value) -> Vec<Kind> {
+    use Kind::*;
+    let mut kinds = vec![
+        HeaderTooLarge,
+        UriTooLong,
+        Internal,
+        Overloaded,
+        Timeout,
+        NotFound,
+        MethodNotAllowed,
+    ];
+    if path == "/health" || path == "/ready" {
+        kinds = vec![HeaderTooLarge, UriTooLong, Internal];
+    }
+    if path == "/ready" {
+        kinds.push(NotReady);
+    }
+    if path != "/health" && path != "/ready" {
+        kinds.push(InvalidParameter);
+    }
+    if path.starts_with("/v1") {
+        kinds.extend([Unauthorized, Forbidden, Unavailable]);
+    }
+    if path.contains("{book}") {
+        kinds.push(BookNotFound);
+    }
+    if path.contains("{contact}") {
+        kinds.push(ContactNotFound);
+    }
+    if path.contains("{token}") {
+        kinds.push(TokenNotFound);
+    }
+    let body = operation.get("requestBody");
+    let takes = |kind: &str| body.is_some_and(|body| body["content"].get(kind).is_some());
+    if body.is_some() {
+        kinds.extend([
+            InvalidJson,
+            UnreadableBody,
+            RequestTimeout,
+            TooLarge,
+            UnsupportedMediaType,
+        ]);
+    }
+    let header = |name: &str| {
+        let parameters = operation.get("parameters").and_then(Value::as_array);
+        parameters.is_some_and(|all| all.iter().any(|one| one["name"] == name))
+    };
+    if header("Idempotency-Key") {
+        kinds.extend([InvalidHeader, IdempotencyRunning, IdempotencyMismatch]);
+    }
+    if header("If-Match") || header("If-None-Match") {
+        kinds.extend([InvalidHeader, PreconditionFailed]);
+    }
+    if path.contains("/contacts") && body.is_some() {
+        kinds.push(InvalidCard);
+        kinds.push(if path.contains("{contact}") {
+            UidChanged
+        } else {
+            UidTaken
+        });
+    }
+    if takes("text/vcard") {
+        kinds.push(InvalidVcard);
+    }
+    match (path, method) {
+        ("/v1/books/{book}", "delete") => kinds.extend([BookNotEmpty, DefaultBook]),
+        ("/v1/books/{book}/changes", _) => kinds.push(TokenTooOld),
+        ("/v1/books/{book}/contacts" | "/v1/books/{book}/contacts/{contact}", "get") => {
+            kinds.push(NotAcceptable)
+        }
+        ("/v1/tokens", "post") => kinds.push(InvalidHeader),
+        _ => {}
+    }
+    kinds
+}
+
+fn add_problems(responses: &mut Map<String, Value>, kinds: &[Kind]) {
+    for kind in Kind::ALL.iter().filter(|kind| kinds.contains(kind)) {
+        let response = responses.entry(kind.status().as_str()).or_insert_with(|| {
+            json!({
+                "description": "",
+                "content": {PROBLEM_JSON: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {},
+                }},
+            })
+        });
+        let said = response["description"].as_str().unwrap_or_default();
+        let meaning = kind.meaning();
+        response["description"] =
+            format!("{said}{}{meaning}", if said.is_empty() { "" } else { " " }).into();
+        response["content"][PROBLEM_JSON]["examples"][kind.slug()] =
+            json!({"value": kind.example()});
+    }
+}

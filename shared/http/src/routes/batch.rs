@@ -1,0 +1,224 @@
+//! Many writes in one request.
+
+use ::contacts::{Answer, BatchOp, Draft, Error, Outcome, Position};
+use axum::{extract::State, response::Response};
+use contacts_interchange::split;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use utoipa::ToSchema;
+
+use super::{InBook, contact_guard};
+use crate::{
+    app::App,
+    caller::Writer,
+    extract::{IdempotencyKey, MediaType, Payload, Query},
+    idempotency::{Once, once, response},
+    preconditions::Preconditions,
+    problem::{Problem, Result},
+    representation::{self, etag},
+};
+
+/// The most items of a batch.
+const MOST: usize = 200;
+
+/// What a batch is to do, in order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchBody<'a> {
+    /// At most 200.
+    #[serde(borrow)]
+    items: Vec<BatchItem<'a>>,
+}
+
+/// One write.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchItem<'a> {
+    /// `create`, `update` or `delete`.
+    #[schema(example = "create")]
+    op: String,
+    /// The contact to update or delete.
+    id: Option<String>,
+    /// Only if the contact still has this ETag.
+    #[schema(example = "\"1\"")]
+    if_match: Option<String>,
+    /// The card to create, or to put in the contact's place.
+    #[serde(borrow)]
+    #[schema(value_type = Option<Object>, example = json!({"@type": "Card", "version": "1.0", "name": {"full": "Ada Lovelace"}}))]
+    card: Option<&'a RawValue>,
+}
+
+/// What became of each write, in order.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the schema of what `show` writes")]
+pub(crate) struct BatchAnswer {
+    items: Vec<BatchOutcome>,
+}
+
+/// What became of a write.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the schema of what `show` writes")]
+pub(crate) struct BatchOutcome {
+    /// As the same request alone would have been answered.
+    #[schema(example = 201)]
+    status: u16,
+    /// The contact.
+    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8n")]
+    id: Option<String>,
+    /// Its new ETag.
+    #[schema(example = "\"1\"")]
+    etag: Option<String>,
+    /// Problem Details, where it was not done.
+    #[schema(value_type = Option<Object>)]
+    error: Option<Value>,
+}
+
+fn op(item: BatchItem<'_>) -> std::result::Result<BatchOp, Problem> {
+    let card = |card: Option<&RawValue>| {
+        let card = card.ok_or_else(|| Problem::invalid_json("\"card\" is missing"))?;
+        Ok::<_, Problem>(Draft::Json(card.get().as_bytes().to_vec()))
+    };
+    let id = |id: Option<String>| {
+        let id = id.ok_or_else(|| Problem::invalid_json("\"id\" is missing"))?;
+        id.parse().map_err(|_| Problem::contact_not_found())
+    };
+    let guard = || {
+        let mut headers = HeaderMap::new();
+        if let Some(tags) = &item.if_match {
+            let tags = HeaderValue::from_str(tags)
+                .map_err(|_| Problem::invalid_json("\"if_match\" is an ETag in double quotes"))?;
+            headers.insert(header::IF_MATCH, tags);
+        }
+        Preconditions::from_headers(&headers).map(contact_guard)
+    };
+    match item.op.as_str() {
+        "create" if item.id.is_some() || item.if_match.is_some() => Err(Problem::invalid_json(
+            "\"create\" takes neither \"id\" nor \"if_match\"",
+        )),
+        "create" => Ok(BatchOp::Create(card(item.card)?)),
+        "update" => Ok(BatchOp::Update(
+            id(item.id.clone())?,
+            card(item.card)?,
+            guard()?,
+        )),
+        "delete" if item.card.is_some() => {
+            Err(Problem::invalid_json("\"delete\" takes no \"card\""))
+        }
+        "delete" => Ok(BatchOp::Delete(id(item.id.clone())?, guard()?)),
+        _ => Err(Problem::invalid_json("\"op\" is create, update or delete")),
+    }
+}
+
+/// The writes that a body asks for; what was wrong with single ones is said in their place.
+fn ops(payload: &Payload) -> Result<Vec<std::result::Result<BatchOp, Problem>>> {
+    let ops: Vec<_> = match payload.of(&[MediaType::Json, MediaType::VCard])? {
+        MediaType::VCard => {
+            let cards = split(payload.text()?.as_bytes())
+                .map_err(|error| Problem::from(Error::from(error)))?;
+            cards
+                .into_iter()
+                .map(|card| Ok(BatchOp::Create(Draft::VCard(card.to_vec()))))
+                .collect()
+        }
+        _ => {
+            let body: BatchBody<'_> = payload.json()?;
+            body.items.into_iter().map(op).collect()
+        }
+    };
+    if ops.len() > MOST {
+        return Err(Problem::too_large(
+            "items in a batch",
+            MOST as u64,
+            Some(ops.len() as u64),
+        ));
+    }
+    Ok(ops)
+}
+
+fn failed(problem: &Problem) -> Value {
+    json!({"status": problem.kind().status().as_u16(), "error": problem.document(None)})
+}
+
+fn show(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Created(id) => json!({"status": 201, "id": id.to_string(), "etag": etag(1)}),
+        Outcome::Updated(id, revision) => {
+            json!({"status": 200, "id": id.to_string(), "etag": etag(*revision)})
+        }
+        Outcome::Deleted(id) => json!({"status": 204, "id": id.to_string()}),
+        Outcome::Refused(error) => failed(&Problem::from(error.clone())),
+    }
+}
+
+/// Up to 200 writes, each with an outcome of its own.
+///
+/// The body is a list of operations, or several vCards, each of which is created.
+#[utoipa::path(
+    post, path = "/v1/books/{book}/contacts/batch", tag = "contacts", operation_id = "batchContacts",
+    params(
+        ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again, for 24 hours.", example = "5f0c7a52-7a5e-4f0e-9b59-3d1a4a0b5a4e"),
+    ),
+    request_body(content(
+        (BatchBody<'_> = "application/json"),
+        (String = "text/vcard", example = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada Lovelace\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:4.0\r\nFN:Charles Babbage\r\nEND:VCARD\r\n"),
+    )),
+    responses((status = 200, description = "What became of each, in order.", body = BatchAnswer)),
+)]
+pub(crate) async fn run(
+    State(app): State<App>,
+    Writer(who): Writer,
+    InBook(book): InBook,
+    uri: http::Uri,
+    query: Query,
+    key: IdempotencyKey,
+    payload: Payload,
+) -> Result<Response> {
+    query.only(&[])?;
+    let (mut writes, mut problems) = (Vec::new(), Vec::new());
+    for op in ops(&payload)? {
+        match op {
+            Ok(op) => {
+                writes.push(op);
+                problems.push(None);
+            }
+            Err(problem) => problems.push(Some(failed(&problem))),
+        }
+    }
+    let kind = payload.media_type.map_or("", MediaType::name);
+    let claim = match once(
+        &app.contacts,
+        &who,
+        &key,
+        &["POST", uri.path(), kind],
+        &payload.bytes,
+    )
+    .await?
+    {
+        Once::Answered(response) => return Ok(response),
+        Once::Run(claim) => claim,
+    };
+    // Writes that could not be read take their places between those that were carried out.
+    let answer = |position: Position| {
+        let mut done = position.items.into_iter();
+        let items = problems
+            .iter()
+            .map(|problem| problem.clone().or_else(|| done.next()));
+        let body = json!({"items": items.collect::<Option<Vec<_>>>()});
+        let headers = vec![(
+            header::CONTENT_TYPE.to_string(),
+            representation::JSON.to_owned(),
+        )];
+        Answer {
+            status: StatusCode::OK.as_u16(),
+            headers,
+            body: body.to_string().into_bytes(),
+        }
+    };
+    let answer = app
+        .contacts
+        .batch(&who, book, writes, claim.as_ref(), &show, &answer)
+        .await?;
+    Ok(response(answer))
+}

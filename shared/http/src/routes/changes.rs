@@ -1,0 +1,78 @@
+//! The change feed.
+
+use axum::{extract::State, response::Response};
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{InBook, limit};
+use crate::{
+    app::App,
+    caller::Reader,
+    extract::Query,
+    problem::Result,
+    representation::{self, etag},
+};
+
+/// What happened to a contact.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangeView {
+    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8n")]
+    id: String,
+    /// The ETag that it has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "\"2\"")]
+    etag: Option<String>,
+    /// `true`: it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted: Option<bool>,
+}
+
+/// A page of the feed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Changes {
+    changes: Vec<ChangeView>,
+    /// Where to go on: the next `since`.
+    #[schema(example = "3q2-7wABc2FtcGxl")]
+    token: String,
+    /// Whether to go on at once.
+    #[schema(example = false)]
+    more: bool,
+}
+
+/// What changed since a token, deletions included.
+///
+/// Without a token it begins with every contact there is. A contact comes at most once a page, with its
+/// last state; a contact that is deleted may come without having come before.
+#[utoipa::path(
+    get, path = "/v1/books/{book}/changes", tag = "contacts", operation_id = "readChanges",
+    params(
+        ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
+        ("since" = Option<String>, Query, description = "The token of the page before."),
+        ("limit" = Option<u32>, Query, description = "How many at most.", minimum = 1, maximum = 500, example = 50),
+    ),
+    responses((status = 200, description = "A page of changes, oldest first.", body = Changes)),
+)]
+pub(crate) async fn read(
+    State(app): State<App>,
+    Reader(who): Reader,
+    InBook(book): InBook,
+    query: Query,
+) -> Result<Response> {
+    query.only(&["since", "limit"])?;
+    let feed = app
+        .contacts
+        .changes(&who, book, query.text("since"), limit(&query)?)
+        .await?;
+    let changes = feed.changes.iter().map(|change| ChangeView {
+        id: change.id.to_string(),
+        etag: change.revision.map(etag),
+        deleted: change.revision.is_none().then_some(true),
+    });
+    let changes = Changes {
+        changes: changes.collect(),
+        token: feed.token,
+        more: feed.more,
+    };
+    representation::json(StatusCode::OK, &changes)
+}

@@ -1,0 +1,135 @@
+//! What is no vCard, and how the sender is told.
+
+use contacts_interchange::{VCardError, import, limits, split};
+
+use crate::vcard;
+
+fn error(vcard: &[u8]) -> VCardError {
+    import(vcard, "urn:uuid:0").unwrap_err()
+}
+
+#[test]
+fn nothing_is_no_vcard() {
+    assert_eq!(split(b"").unwrap_err(), VCardError::Empty);
+    assert_eq!(split(b"\r\n \r\n").unwrap_err(), VCardError::Empty);
+    assert_eq!(error(b""), VCardError::Empty);
+}
+
+#[test]
+fn text_between_vcards_is_named_by_its_line() {
+    let text = vcard("3.0", &["FN:J"]) + "\r\nhello\r\n" + &vcard("3.0", &["FN:K"]);
+    assert_eq!(
+        split(text.as_bytes()).unwrap_err(),
+        VCardError::NotVCard { line: 6 }
+    );
+    assert_eq!(error(b"<html>"), VCardError::NotVCard { line: 1 });
+    assert_eq!(
+        split(b"END:VCARD\r\n").unwrap_err(),
+        VCardError::NotVCard { line: 1 }
+    );
+}
+
+#[test]
+fn a_missing_end_is_named_by_the_line_of_its_begin() {
+    let text = vcard("3.0", &["FN:J"]) + "BEGIN:VCARD\r\nVERSION:3.0\r\n";
+    assert_eq!(
+        split(text.as_bytes()).unwrap_err(),
+        VCardError::Unterminated { line: 5 }
+    );
+    assert_eq!(
+        error(b"BEGIN:VCARD\r\nFN:J\r\n"),
+        VCardError::Unterminated { line: 1 }
+    );
+}
+
+#[test]
+fn two_vcards_are_not_one() {
+    let text = vcard("3.0", &["FN:J"]).repeat(2);
+    assert_eq!(split(text.as_bytes()).unwrap().len(), 2);
+    assert_eq!(error(text.as_bytes()), VCardError::NotVCard { line: 5 });
+    let nested = vcard("3.0", &["FN:J", "BEGIN:VCARD", "END:VCARD"]);
+    assert_eq!(error(nested.as_bytes()), VCardError::NotVCard { line: 4 });
+}
+
+#[test]
+fn the_last_line_may_lack_its_ending_and_lines_may_end_in_lf() {
+    let text = vcard("3.0", &["FN:J"]).replace("\r\n", "\n");
+    let text = text.trim_end();
+    assert_eq!(split(text.as_bytes()).unwrap(), [text.as_bytes()]);
+    assert!(import(text.as_bytes(), "urn:uuid:0").is_ok());
+}
+
+#[test]
+fn blank_lines_and_a_byte_order_mark_are_skipped() {
+    let card = vcard("3.0", &["FN:J"]);
+    let text = format!("\u{feff}\r\n{card}\r\n\r\n{card}\r\n");
+    assert_eq!(
+        split(text.as_bytes()).unwrap(),
+        [card.as_bytes(), card.as_bytes()]
+    );
+}
+
+#[test]
+fn latin_1_without_a_charset_points_to_the_charset_parameter() {
+    let error = error(b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:J\xF6rg\r\nEND:VCARD\r\n");
+    assert_eq!(error, VCardError::NotUtf8 { line: 3 });
+    let text = error.to_string();
+    assert!(text.contains("CHARSET") && text.contains("UTF-8"), "{text}");
+}
+
+#[test]
+fn a_charset_that_is_unknown_or_wrong_is_refused() {
+    for charset in ["KLINGON", "GB18030"] {
+        let mut text = format!("BEGIN:VCARD\r\nVERSION:2.1\r\nFN;CHARSET={charset}:").into_bytes();
+        text.extend(b"\xFF\xFF\r\nEND:VCARD\r\n");
+        assert_eq!(error(&text), VCardError::Charset { line: 3 });
+    }
+}
+
+#[test]
+fn a_line_that_is_no_property_is_named() {
+    let text = vcard("3.0", &["FN:J", "just words"]);
+    assert_eq!(error(text.as_bytes()), VCardError::NotAProperty { line: 4 });
+    let text = vcard("3.0", &["FN:J", ";TYPE=x:y"]);
+    assert_eq!(error(text.as_bytes()), VCardError::NotAProperty { line: 4 });
+}
+
+#[test]
+fn an_unknown_version_is_refused_and_a_missing_one_is_3_0() {
+    assert_eq!(
+        error(vcard("5.0", &["FN:J"]).as_bytes()),
+        VCardError::UnknownVersion { line: 2 }
+    );
+    let imported = import(b"BEGIN:VCARD\r\nFN:J\r\nEND:VCARD\r\n", "urn:uuid:0").unwrap();
+    assert_eq!(imported.version.to_string(), "3.0");
+}
+
+#[test]
+fn each_limit_holds() {
+    let large = vcard(
+        "3.0",
+        &["FN:J", &format!("NOTE:{}", "x".repeat(limits::VCARD_BYTES))],
+    );
+    assert!(matches!(
+        error(large.as_bytes()),
+        VCardError::TooLarge {
+            limit: limits::VCARD_BYTES,
+            ..
+        }
+    ));
+    let many = vcard("3.0", &vec!["X-A:1"; limits::PROPERTIES + 1]);
+    assert!(matches!(
+        error(many.as_bytes()),
+        VCardError::TooManyProperties { .. }
+    ));
+    let most = vcard("3.0", &vec!["X-A:1"; limits::PROPERTIES]);
+    assert!(import(most.as_bytes(), "urn:uuid:0").is_ok());
+    let params = format!("X-A{}:1", ";X-B=1".repeat(limits::PARAMETERS + 1));
+    assert_eq!(
+        error(vcard("3.0", &[&params]).as_bytes()),
+        VCardError::TooManyParameters {
+            line: 3,
+            limit: limits::PARAMETERS
+        }
+    );
+}
