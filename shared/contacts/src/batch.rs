@@ -65,19 +65,26 @@ impl Contacts {
             }
         };
         let before = claim.and_then(|claim| claim.progress.as_deref());
-        let before: Position =
-            before.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        let before: Position = before
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default();
         let ops: Vec<Op<Error>> = ops.into_iter().skip(before.items.len()).map(op).collect();
         let position = |done: &[Done<Error>]| {
             let mut position = before.clone();
-            position.items.extend(done.iter().map(|done| render(&outcome(done))));
+            position
+                .items
+                .extend(done.iter().map(|done| render(&outcome(done))));
             position
         };
         let finish = |done: &[Done<Error>]| answer(position(done));
         let progress = |done: &[Done<Error>]| {
             serde_json::to_vec(&position(done)).expect("outcomes are plain JSON")
         };
-        let record = claim.map(|claim| Record { claim, answer: &finish, progress: &progress });
+        let record = claim.map(|claim| Record {
+            claim,
+            answer: &finish,
+            progress: &progress,
+        });
         let done = self.store.write(book, &ops, record).await?;
         Ok(finish(&done))
     }
@@ -93,13 +100,18 @@ fn op(op: BatchOp) -> Op<Error> {
 }
 
 fn refused(error: Error) -> Op<Error> {
-    Op { id: None, decide: Box::new(move |_| Err(error.clone())) }
+    Op {
+        id: None,
+        decide: Box::new(move |_| Err(error.clone())),
+    }
 }
 
 fn outcome(done: &Done<Error>) -> Outcome {
     match done {
         Done::Created(stored) => Outcome::Created(stored.head.id),
-        Done::Updated(stored) | Done::Kept(stored) => Outcome::Updated(stored.head.id, stored.head.revision),
+        Done::Updated(stored) | Done::Kept(stored) => {
+            Outcome::Updated(stored.head.id, stored.head.revision)
+        }
         Done::Deleted(id) => Outcome::Deleted(*id),
         Done::Missing => Outcome::Refused(Error::ContactNotFound),
         Done::Refused(error) => Outcome::Refused(error.clone()),

@@ -43,10 +43,19 @@ impl Contacts {
 
     /// The caller's books in the order of their identifiers, after `after`, at most `limit`. The
     /// default book is among them from the first look.
-    pub async fn books(&self, who: &str, after: Option<&str>, limit: usize) -> Result<(Vec<Book>, Option<String>)> {
+    pub async fn books(
+        &self,
+        who: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Book>, Option<String>)> {
         let scope = ["books", who];
-        let after = after.map(|cursor| crate::cursor::decode(&scope, cursor)).transpose()?;
-        let after = after.map(|id| id.parse().map_err(|_| Error::InvalidCursor)).transpose()?;
+        let after = after
+            .map(|cursor| crate::cursor::decode(&scope, cursor))
+            .transpose()?;
+        let after = after
+            .map(|id| id.parse().map_err(|_| Error::InvalidCursor))
+            .transpose()?;
         self.enter(who, BookRef::Default).await?;
         let mut books = self.store.books(who, after, limit + 1).await?;
         let more = books.len() > limit;
@@ -83,7 +92,13 @@ impl Contacts {
     }
 
     /// Gives the book a new name; the same one changes nothing.
-    pub async fn rename_book(&self, who: &str, book: BookRef, name: &str, guard: &Guard) -> Result<Book> {
+    pub async fn rename_book(
+        &self,
+        who: &str,
+        book: BookRef,
+        name: &str,
+        guard: &Guard,
+    ) -> Result<Book> {
         loop {
             let book = self.book(who, book).await?;
             guard.allow(Some(book.revision))?;

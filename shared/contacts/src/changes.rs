@@ -32,7 +32,9 @@ impl Place {
     fn encode(&self, book: BookId) -> String {
         let text = match self {
             Self::Log(seq) => format!("L{seq}"),
-            Self::Cards(seq, after) => format!("C{seq}{PARTS}{}", after.as_deref().unwrap_or_default()),
+            Self::Cards(seq, after) => {
+                format!("C{seq}{PARTS}{}", after.as_deref().unwrap_or_default())
+            }
         };
         cursor::encode(&["changes", &book.to_string()], &text)
     }
@@ -42,7 +44,9 @@ impl Place {
         let place = if let Some(seq) = text.strip_prefix('L') {
             seq.parse().ok().map(Self::Log)
         } else {
-            let parts = text.strip_prefix('C').and_then(|text| text.split_once(PARTS));
+            let parts = text
+                .strip_prefix('C')
+                .and_then(|text| text.split_once(PARTS));
             parts.and_then(|(seq, after)| {
                 let after = (!after.is_empty()).then(|| after.to_owned());
                 Some(Self::Cards(seq.parse().ok()?, after))
@@ -55,7 +59,13 @@ impl Place {
 impl Contacts {
     /// What happened after `since`, at most `limit` entries. Without a token the feed begins with every
     /// contact that there is.
-    pub async fn changes(&self, who: &str, book: BookRef, since: Option<&str>, limit: usize) -> Result<Feed> {
+    pub async fn changes(
+        &self,
+        who: &str,
+        book: BookRef,
+        since: Option<&str>,
+        limit: usize,
+    ) -> Result<Feed> {
         let book = self.enter(who, book).await?;
         let place = match since {
             Some(token) => Place::decode(book, token)?,
@@ -63,19 +73,41 @@ impl Contacts {
         };
         match place {
             Place::Log(seq) => {
-                let run = self.store.changes(book, seq, limit).await?.map_err(|_| Error::TokenTooOld)?;
-                Ok(Feed { changes: run.changes, token: Place::Log(run.seq).encode(book), more: run.more })
+                let run = self
+                    .store
+                    .changes(book, seq, limit)
+                    .await?
+                    .map_err(|_| Error::TokenTooOld)?;
+                Ok(Feed {
+                    changes: run.changes,
+                    token: Place::Log(run.seq).encode(book),
+                    more: run.more,
+                })
             }
             Place::Cards(seq, after) => {
                 let page = self.store.list(book, after.as_deref(), limit).await?;
-                let changes = page.items.iter().map(|item| Change { seq, id: item.id, revision: Some(item.revision) });
+                let changes = page.items.iter().map(|item| Change {
+                    seq,
+                    id: item.id,
+                    revision: Some(item.revision),
+                });
                 let changes = changes.collect();
                 // The log has more even if only what happened while the contacts were read.
                 let (next, more) = match page.next {
                     Some(after) => (Place::Cards(seq, Some(after)), true),
-                    None => (Place::Log(seq), self.store.book(book).await?.is_some_and(|book| book.seq > seq)),
+                    None => (
+                        Place::Log(seq),
+                        self.store
+                            .book(book)
+                            .await?
+                            .is_some_and(|book| book.seq > seq),
+                    ),
                 };
-                Ok(Feed { changes, token: next.encode(book), more })
+                Ok(Feed {
+                    changes,
+                    token: next.encode(book),
+                    more,
+                })
             }
         }
     }

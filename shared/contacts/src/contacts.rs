@@ -40,7 +40,11 @@ impl Guard {
     }
 
     pub(crate) fn allow(&self, revision: Option<u64>) -> Result<()> {
-        if (self.0)(revision) { Ok(()) } else { Err(Error::PreconditionFailed(revision)) }
+        if (self.0)(revision) {
+            Ok(())
+        } else {
+            Err(Error::PreconditionFailed(revision))
+        }
     }
 }
 
@@ -73,7 +77,10 @@ pub(crate) fn replace(id: ContactId, draft: Draft, guard: Guard) -> Op<Error> {
 /// Makes a new contact of `draft`. A draft that is no card is refused here, once.
 pub(crate) fn create(draft: &Draft) -> Result<Op<Error>> {
     let entry = draft.entry(None)?;
-    Ok(Op { id: None, decide: Box::new(move |_| Ok(Decision::Put(Box::new(entry.clone())))) })
+    Ok(Op {
+        id: None,
+        decide: Box::new(move |_| Ok(Decision::Put(Box::new(entry.clone())))),
+    })
 }
 
 /// Deletes `id`, if `guard` lets it.
@@ -115,11 +122,18 @@ impl Contacts {
             None => self.store.write(book, &[op], None).await?,
             Some(Recorded { claim, answer }) => {
                 let answer = |done: &[Done<Error>]| match done {
-                    [Done::Created(stored)] => answer(&Contact { book, stored: stored.clone() }),
+                    [Done::Created(stored)] => answer(&Contact {
+                        book,
+                        stored: stored.clone(),
+                    }),
                     _ => unreachable!("a single creation that was written has created one contact"),
                 };
                 let progress = |_: &[Done<Error>]| Vec::new();
-                let record = Record { claim, answer: &answer, progress: &progress };
+                let record = Record {
+                    claim,
+                    answer: &answer,
+                    progress: &progress,
+                };
                 self.store.write(book, &[op], Some(record)).await?
             }
         };
@@ -136,11 +150,22 @@ impl Contacts {
         guard: Guard,
     ) -> Result<Contact> {
         let book = self.enter(who, book).await?;
-        one(book, self.store.write(book, &[replace(id, draft, guard)], None).await?)
+        one(
+            book,
+            self.store
+                .write(book, &[replace(id, draft, guard)], None)
+                .await?,
+        )
     }
 
     /// Deletes a contact.
-    pub async fn delete(&self, who: &str, book: BookRef, id: ContactId, guard: Guard) -> Result<()> {
+    pub async fn delete(
+        &self,
+        who: &str,
+        book: BookRef,
+        id: ContactId,
+        guard: Guard,
+    ) -> Result<()> {
         let book = self.enter(who, book).await?;
         let done = self.store.write(book, &[delete(id, guard)], None).await?;
         match done.into_iter().next() {
@@ -153,7 +178,9 @@ impl Contacts {
 
 fn one(book: BookId, done: Vec<Done<Error>>) -> Result<Contact> {
     match done.into_iter().next() {
-        Some(Done::Created(stored) | Done::Updated(stored) | Done::Kept(stored)) => Ok(Contact { book, stored }),
+        Some(Done::Created(stored) | Done::Updated(stored) | Done::Kept(stored)) => {
+            Ok(Contact { book, stored })
+        }
         Some(Done::UidTaken(other)) => Err(Error::UidTaken(other)),
         Some(Done::Refused(error)) => Err(error),
         Some(Done::Deleted(_) | Done::Missing) | None => Err(Error::ContactNotFound),

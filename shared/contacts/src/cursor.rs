@@ -26,7 +26,9 @@ pub(crate) fn encode(scope: &[&str], position: &str) -> String {
 }
 
 pub(crate) fn decode(scope: &[&str], cursor: &str) -> Result<String> {
-    let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| Error::InvalidCursor)?;
+    let bytes = BASE64URL_NOPAD
+        .decode(cursor.as_bytes())
+        .map_err(|_| Error::InvalidCursor)?;
     match bytes.split_at_checked(BINDING) {
         Some((bound, position)) if bound == binding(scope) => {
             String::from_utf8(position.to_vec()).map_err(|_| Error::InvalidCursor)

@@ -45,7 +45,13 @@ impl Draft {
             Self::VCard(bytes) => {
                 let imported = import(bytes, &uid())?;
                 let version = imported.version.to_string();
-                (imported.card, Some(Original { bytes: bytes.clone(), version }))
+                (
+                    imported.card,
+                    Some(Original {
+                        bytes: bytes.clone(),
+                        version,
+                    }),
+                )
             }
             Self::Patch(patch) => {
                 let stored = stored.ok_or(Error::ContactNotFound)?;
@@ -65,8 +71,13 @@ pub(crate) fn card_of(json: &str) -> std::result::Result<Card, CardError> {
 }
 
 fn entry(card: &Card, original: Option<Original>, head: Option<&Head>) -> Entry {
-    let words = card.terms().into_iter().map(|term| Term::Word { word: term.word, field: term.field.code() });
-    let terms: BTreeSet<Term> = words.chain(card.groups().into_iter().map(Term::Group)).collect();
+    let words = card.terms().into_iter().map(|term| Term::Word {
+        word: term.word,
+        field: term.field.code(),
+    });
+    let terms: BTreeSet<Term> = words
+        .chain(card.groups().into_iter().map(Term::Group))
+        .collect();
     let version = original.as_ref().map(|original| original.version.clone());
     Entry {
         uid: card.uid().to_owned(),
@@ -81,5 +92,8 @@ fn entry(card: &Card, original: Option<Original>, head: Option<&Head>) -> Entry 
 
 /// The version to render a contact's vCard in: that of the vCard it came from, else 4.0.
 pub(crate) fn vcard_version(head: &Head) -> Version {
-    head.vcard_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(Version::V4_0)
+    head.vcard_version
+        .as_deref()
+        .and_then(|version| version.parse().ok())
+        .unwrap_or(Version::V4_0)
 }

@@ -40,7 +40,10 @@ pub struct Contacts {
 impl Contacts {
     /// The use cases over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store, identities: Arc::default() }
+        Self {
+            store,
+            identities: Arc::default(),
+        }
     }
 
     /// The store beneath, for the doors and the checker.

@@ -39,7 +39,9 @@ pub struct Results {
 impl Results {
     /// The cursor of the next page, or none at the end.
     pub fn cursor(&self) -> Option<String> {
-        self.next.as_deref().map(|position| cursor::encode(&self.scope.each_ref().map(String::as_str), position))
+        self.next
+            .as_deref()
+            .map(|position| cursor::encode(&self.scope.each_ref().map(String::as_str), position))
     }
 
     /// Keeps the first `count` contacts; the next page begins with the one after.
@@ -55,7 +57,11 @@ impl Contacts {
     /// A contact with its card.
     pub async fn contact(&self, who: &str, book: BookRef, id: ContactId) -> Result<Contact> {
         let book = self.enter(who, book).await?;
-        let stored = self.store.contact(book, id).await?.ok_or(Error::ContactNotFound)?;
+        let stored = self
+            .store
+            .contact(book, id)
+            .await?
+            .ok_or(Error::ContactNotFound)?;
         Ok(Contact { book, stored })
     }
 
@@ -67,17 +73,25 @@ impl Contacts {
 
     async fn vcard_of(&self, book: BookId, id: ContactId) -> Result<Option<VCard>> {
         for _ in 0..READS {
-            let Some(head) = self.store.head(book, id).await? else { return Ok(None) };
+            let Some(head) = self.store.head(book, id).await? else {
+                return Ok(None);
+            };
             if let Some(bytes) = self.store.original(book, &head).await? {
                 return Ok(Some(VCard { head, bytes }));
             }
             if head.has_original() {
                 continue;
             }
-            let Some(stored) = self.store.contact(book, id).await? else { return Ok(None) };
+            let Some(stored) = self.store.contact(book, id).await? else {
+                return Ok(None);
+            };
             if !stored.head.has_original() {
-                let bytes = export(&card_of(&stored.json)?, vcard_version(&stored.head)).into_bytes();
-                return Ok(Some(VCard { head: stored.head, bytes }));
+                let bytes =
+                    export(&card_of(&stored.json)?, vcard_version(&stored.head)).into_bytes();
+                return Ok(Some(VCard {
+                    head: stored.head,
+                    bytes,
+                }));
             }
         }
         Err(contacts_store::StoreError::Busy(contacts_store::PATIENCE).into())
@@ -99,17 +113,41 @@ impl Contacts {
         if words.len() > MAX_WORDS {
             return Err(Error::TooManyWords);
         }
-        let search = Search { words, group: group.map(group_key) };
+        let search = Search {
+            words,
+            group: group.map(group_key),
+        };
         let folded = search.words.join(" ");
-        let scope = ["contacts".to_owned(), book.to_string(), folded, search.group.clone().unwrap_or_default()];
+        let scope = [
+            "contacts".to_owned(),
+            book.to_string(),
+            folded,
+            search.group.clone().unwrap_or_default(),
+        ];
         let bound = scope.each_ref().map(String::as_str);
-        let after = after.map(|cursor| cursor::decode(&bound, cursor)).transpose()?;
-        let nothing_to_find = query.is_some_and(|query| !query.trim().is_empty()) && search.words.is_empty();
+        let after = after
+            .map(|cursor| cursor::decode(&bound, cursor))
+            .transpose()?;
+        let nothing_to_find =
+            query.is_some_and(|query| !query.trim().is_empty()) && search.words.is_empty();
         if nothing_to_find {
-            return Ok(Results { book, items: Vec::new(), next: None, scope });
+            return Ok(Results {
+                book,
+                items: Vec::new(),
+                next: None,
+                scope,
+            });
         }
-        let page = self.store.search(book, &search, after.as_deref(), limit).await?;
-        Ok(Results { book, items: page.items, next: page.next, scope })
+        let page = self
+            .store
+            .search(book, &search, after.as_deref(), limit)
+            .await?;
+        Ok(Results {
+            book,
+            items: page.items,
+            next: page.next,
+            scope,
+        })
     }
 
     /// The vCards of a page, as many as fit `bytes` (at least one), and the page cut to those. A contact
@@ -117,7 +155,9 @@ impl Contacts {
     pub async fn vcards(&self, mut page: Results, bytes: usize) -> Result<(Vec<Vec<u8>>, Results)> {
         let (mut vcards, mut size) = (Vec::new(), 0);
         for index in 0..page.items.len() {
-            let Some(vcard) = self.vcard_of(page.book, page.items[index].id).await? else { continue };
+            let Some(vcard) = self.vcard_of(page.book, page.items[index].id).await? else {
+                continue;
+            };
             if !vcards.is_empty() && size + vcard.bytes.len() + 2 > bytes {
                 page.truncate(index);
                 break;
@@ -128,4 +168,3 @@ impl Contacts {
         Ok((vcards, page))
     }
 }
-

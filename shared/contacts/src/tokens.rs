@@ -59,7 +59,10 @@ impl FromStr for Scope {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name).ok_or(Error::ScopeExceeded)
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.name() == name)
+            .ok_or(Error::ScopeExceeded)
     }
 }
 
@@ -91,7 +94,8 @@ impl Identities {
     fn get(&self, hash: &str) -> Option<Token> {
         let tokens = self.0.lock().expect("no holder panics");
         let (at, token) = tokens.get(hash)?;
-        let live = at.elapsed() < REMEMBERED && token.expires.is_none_or(|at| at > Timestamp::now());
+        let live =
+            at.elapsed() < REMEMBERED && token.expires.is_none_or(|at| at > Timestamp::now());
         live.then(|| token.clone())
     }
 
@@ -104,7 +108,10 @@ impl Identities {
     }
 
     fn remove(&self, id: TokenId) {
-        self.0.lock().expect("no holder panics").retain(|_, (_, token)| token.id != id);
+        self.0
+            .lock()
+            .expect("no holder panics")
+            .retain(|_, (_, token)| token.id != id);
     }
 }
 
@@ -121,7 +128,9 @@ impl Contacts {
         let token = match self.identities.get(&hash) {
             Some(token) => token,
             None => {
-                let Some(mut token) = self.store.token(&hash).await? else { return Ok(None) };
+                let Some(mut token) = self.store.token(&hash).await? else {
+                    return Ok(None);
+                };
                 let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
                 if token.last_used != Some(today) {
                     // Worth a note in the log, not worth a failed request.
@@ -134,8 +143,15 @@ impl Contacts {
                 token
             }
         };
-        let scopes = token.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
-        Ok(Some(Identity { principal: token.principal, scopes }))
+        let scopes = token
+            .scopes
+            .iter()
+            .filter_map(|scope| scope.parse().ok())
+            .collect();
+        Ok(Some(Identity {
+            principal: token.principal,
+            scopes,
+        }))
     }
 
     /// Makes a token; its secret is given here and never again.
@@ -144,23 +160,42 @@ impl Contacts {
             return Err(Error::ScopeExceeded);
         }
         let secret = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&random_bytes::<32>()));
-        let token = self.keep_token(&maker.principal, new, &secret, TokenId::random()).await?;
+        let token = self
+            .keep_token(&maker.principal, new, &secret, TokenId::random())
+            .await?;
         Ok((token, secret))
     }
 
     /// Makes the token that has this secret, unless it exists: for the owner of a standalone service.
     pub async fn ensure_token(&self, principal: &str, secret: &str) -> Result<Token> {
-        let new = NewToken { name: "owner".to_owned(), scopes: Scope::ALL.to_vec(), expires: None };
-        self.keep_token(principal, &new, secret, TokenId::derived(&["owner's token", &hash(secret)])).await
+        let new = NewToken {
+            name: "owner".to_owned(),
+            scopes: Scope::ALL.to_vec(),
+            expires: None,
+        };
+        self.keep_token(
+            principal,
+            &new,
+            secret,
+            TokenId::derived(&["owner's token", &hash(secret)]),
+        )
+        .await
     }
 
-    async fn keep_token(&self, principal: &str, new: &NewToken, secret: &str, id: TokenId) -> Result<Token> {
+    async fn keep_token(
+        &self,
+        principal: &str,
+        new: &NewToken,
+        secret: &str,
+        id: TokenId,
+    ) -> Result<Token> {
         let token = Token {
             id,
             principal: principal.to_owned(),
             name: new.name.clone(),
             scopes: new.scopes.iter().map(Scope::to_string).collect(),
-            created: Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_default(),
+            created: Timestamp::from_millisecond(Timestamp::now().as_millisecond())
+                .unwrap_or_default(),
             expires: new.expires,
             last_used: None,
             hash: hash(secret),
@@ -170,18 +205,34 @@ impl Contacts {
     }
 
     /// The caller's tokens, at most `limit`.
-    pub async fn tokens(&self, who: &str, after: Option<&str>, limit: usize) -> Result<(Vec<Token>, Option<String>)> {
+    pub async fn tokens(
+        &self,
+        who: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Token>, Option<String>)> {
         let scope = ["tokens", who];
-        let after = after.map(|cursor| crate::cursor::decode(&scope, cursor)).transpose()?;
-        let after = after.map(|id| id.parse().map_err(|_| Error::InvalidCursor)).transpose()?;
+        let after = after
+            .map(|cursor| crate::cursor::decode(&scope, cursor))
+            .transpose()?;
+        let after = after
+            .map(|id| id.parse().map_err(|_| Error::InvalidCursor))
+            .transpose()?;
         let (tokens, next) = self.store.tokens(who, after, limit).await?;
-        Ok((tokens, next.map(|id| crate::cursor::encode(&scope, &id.to_string()))))
+        Ok((
+            tokens,
+            next.map(|id| crate::cursor::encode(&scope, &id.to_string())),
+        ))
     }
 
     /// Ends a token.
     pub async fn revoke_token(&self, who: &str, id: TokenId) -> Result<()> {
         let found = self.store.revoke_token(who, id).await?;
         self.identities.remove(id);
-        if found { Ok(()) } else { Err(Error::TokenNotFound) }
+        if found {
+            Ok(())
+        } else {
+            Err(Error::TokenNotFound)
+        }
     }
 }

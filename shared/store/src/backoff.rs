@@ -20,7 +20,10 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), ceiling: FIRST }
+        Self {
+            started: Instant::now(),
+            ceiling: FIRST,
+        }
     }
 
     /// Waits a random part of the current ceiling, which then doubles.

@@ -107,7 +107,9 @@ impl Desks {
 
     fn is_member(&self, who: &str, book: BookId) -> bool {
         let members = self.members.lock().expect("no holder panics");
-        members.get(&(who.to_owned(), book)).is_some_and(|at| at.elapsed() < MEMBERSHIP)
+        members
+            .get(&(who.to_owned(), book))
+            .is_some_and(|at| at.elapsed() < MEMBERSHIP)
     }
 
     fn remember(&self, who: &str, book: BookId) {
@@ -119,18 +121,27 @@ impl Desks {
     }
 
     fn forget(&self, book: BookId) {
-        self.members.lock().expect("no holder panics").retain(|(_, member), _| *member != book);
+        self.members
+            .lock()
+            .expect("no holder panics")
+            .retain(|(_, member), _| *member != book);
     }
 }
 
 pub(crate) fn known_seq(known: Option<(u64, Instant)>) -> Option<u64> {
-    known.filter(|(_, at)| at.elapsed() < SEQ).map(|(seq, _)| seq)
+    known
+        .filter(|(_, at)| at.elapsed() < SEQ)
+        .map(|(seq, _)| seq)
 }
 
 impl Store {
     /// The book, or none. Says nothing about who may see it.
     pub async fn book(&self, id: BookId) -> Result<Option<Book>, StoreError> {
-        self.table.get(&keys::book(id)).await?.map(|item| Book::read(id, &item)).transpose()
+        self.table
+            .get(&keys::book(id))
+            .await?
+            .map(|item| Book::read(id, &item))
+            .transpose()
     }
 
     /// Whether `who` may use the book. A yes is remembered for five seconds in this process.
@@ -155,8 +166,15 @@ impl Store {
         record: Option<(&Claim, &(dyn Fn(&Book) -> Answer + Sync))>,
     ) -> Result<Book, StoreError> {
         let now = self.now();
-        let book =
-            Book { id, name: name.to_owned(), revision: 1, created: now, updated: now, contacts: 0, seq: 0 };
+        let book = Book {
+            id,
+            name: name.to_owned(),
+            revision: 1,
+            created: now,
+            updated: now,
+            contacts: 0,
+            seq: 0,
+        };
         let member = Item::new(&keys::member(owner, id)).s("role", "owner");
         let mut writes = vec![
             Write::Put(book.item(owner), Condition::absent()),
@@ -187,17 +205,28 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Book>, StoreError> {
         let after = after.map(|book| keys::member(who, book).sk);
-        let range =
-            Range::new(keys::principal(who), limit).prefix(keys::MEMBER).after(after.as_deref());
+        let range = Range::new(keys::principal(who), limit)
+            .prefix(keys::MEMBER)
+            .after(after.as_deref());
         let ids = self.table.query(range).await?;
         let ids = ids.iter().map(|item| {
-            let id = item.text("sk")?.strip_prefix(keys::MEMBER).and_then(|id| id.parse().ok());
+            let id = item
+                .text("sk")?
+                .strip_prefix(keys::MEMBER)
+                .and_then(|id| id.parse().ok());
             id.ok_or(StoreError::Damaged("sk"))
         });
         let ids = ids.collect::<Result<Vec<BookId>, _>>()?;
         let mut books = Vec::with_capacity(ids.len());
-        for item in self.table.batch_get(ids.iter().map(|id| keys::book(*id))).await? {
-            let id = item.text("pk")?.strip_prefix("B#").and_then(|id| id.parse().ok());
+        for item in self
+            .table
+            .batch_get(ids.iter().map(|id| keys::book(*id)))
+            .await?
+        {
+            let id = item
+                .text("pk")?
+                .strip_prefix("B#")
+                .and_then(|id| id.parse().ok());
             books.push(Book::read(id.ok_or(StoreError::Damaged("pk"))?, &item)?);
         }
         books.sort_by_key(|book| book.id);
@@ -219,7 +248,11 @@ impl Store {
             .value(":rev", n(renamed.revision))
             .value(":now", n(now.as_millisecond()));
         let update = "SET title = :title, rev = :rev, updated = :now".to_owned();
-        match self.table.write(Write::Update(keys::book(book.id), update, condition)).await? {
+        match self
+            .table
+            .write(Write::Update(keys::book(book.id), update, condition))
+            .await?
+        {
             Outcome::Done => Ok(Some(renamed)),
             // Our own write after a lost answer, if it is what we meant to write, to the millisecond.
             Outcome::Refused(Some(item)) => {
@@ -249,7 +282,11 @@ impl Store {
                 Err(Cancelled::Refused(_, None)) => break Deletion::Done,
                 Err(Cancelled::Refused(_, Some(item))) => {
                     let now = Book::read(book.id, &item)?;
-                    break if now.revision == book.revision { Deletion::NotEmpty } else { Deletion::Changed };
+                    break if now.revision == book.revision {
+                        Deletion::NotEmpty
+                    } else {
+                        Deletion::Changed
+                    };
                 }
                 Err(Cancelled::Failed(error)) => return Err(error),
                 Err(Cancelled::Unknown(error)) => backoff.wait().await.map_err(|_| error)?,

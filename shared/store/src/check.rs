@@ -88,7 +88,11 @@ impl Store {
 
     fn check_book(&self, id: BookId, shelf: &Shelf, report: &mut Report) -> Result<(), StoreError> {
         let mut find = |contact: Option<ContactId>, what: &str| {
-            report.findings.push(Finding { book: id, contact, what: what.to_owned() });
+            report.findings.push(Finding {
+                book: id,
+                contact,
+                what: what.to_owned(),
+            });
         };
         let Some(book) = &shelf.book else {
             // The log of a deleted book runs out by its time to live; nothing else may stay.
@@ -123,10 +127,16 @@ impl Store {
         }
         for (contact, revision) in &last {
             if revision.is_none() && shelf.heads.contains_key(contact) {
-                find(Some(*contact), "the change log says that the contact is deleted");
+                find(
+                    Some(*contact),
+                    "the change log says that the contact is deleted",
+                );
             }
             if revision.is_some() && !shelf.heads.contains_key(contact) {
-                find(Some(*contact), "the change log says that the contact exists");
+                find(
+                    Some(*contact),
+                    "the change log says that the contact exists",
+                );
             }
         }
         let (mut uids, mut names, mut terms) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -195,7 +205,12 @@ fn check_contents(head: &Head, shelf: &Shelf) -> Result<Vec<&'static str>, Store
         (None, None) => {}
         (Some(digest), Some(item)) if item.number::<u64>("rev")? == head.revision => {
             let bytes = inflate(item.bytes("vcard")?)?;
-            if *digest != original_digest(&Original { bytes, version: String::new() }) {
+            if *digest
+                != original_digest(&Original {
+                    bytes,
+                    version: String::new(),
+                })
+            {
                 problems.push("the vCard is not the one that the head names");
             }
         }
@@ -207,7 +222,10 @@ fn check_contents(head: &Head, shelf: &Shelf) -> Result<Vec<&'static str>, Store
 fn sort_in(shelves: &mut BTreeMap<BookId, Shelf>, item: Item) -> Result<(), StoreError> {
     let key = item.key()?;
     let mut parts = key.pk.splitn(3, '#');
-    let (kind, book) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (kind, book) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
     if matches!(kind, "P" | "K" | "I") {
         return Ok(());
     }

@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::{
     Client, config,
     config::{
         ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
+        interceptors::{
+            AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+        },
     },
     error::BoxError,
     types::{
@@ -29,7 +31,9 @@ const ATTEMPTS: u32 = 5;
 
 /// The environment's AWS configuration (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL_DYNAMODB`, …).
 pub async fn sdk_config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .load()
+        .await
 }
 
 /// A client with this store's time-outs, retries and measurements.
@@ -66,7 +70,10 @@ impl Intercept for CountAttempts {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if bag.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1) {
+        if bag
+            .load::<RequestAttempts>()
+            .is_some_and(|attempts| attempts.attempts() > 1)
+        {
             telemetry::dynamodb_retry(operation(bag));
         }
         Ok(())
@@ -80,9 +87,13 @@ impl Intercept for CountAttempts {
     ) -> Result<(), BoxError> {
         let throttled = |body: &[u8]| {
             let text = String::from_utf8_lossy(body);
-            ["ThrottlingException", "ProvisionedThroughputExceeded", "RequestLimitExceeded"]
-                .iter()
-                .any(|code| text.contains(code))
+            [
+                "ThrottlingException",
+                "ProvisionedThroughputExceeded",
+                "RequestLimitExceeded",
+            ]
+            .iter()
+            .any(|code| text.contains(code))
         };
         let answer = context.response();
         if answer.status().is_client_error() && answer.body().bytes().is_some_and(throttled) {
@@ -94,12 +105,24 @@ impl Intercept for CountAttempts {
 
 /// The operation under way, from the names that this store uses.
 fn operation(bag: &ConfigBag) -> &'static str {
-    let name = bag.load::<Metadata>().map_or("", |metadata| metadata.name());
+    let name = bag
+        .load::<Metadata>()
+        .map_or("", |metadata| metadata.name());
     let known = [
-        "GetItem", "BatchGetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem",
-        "BatchWriteItem", "TransactWriteItems",
+        "GetItem",
+        "BatchGetItem",
+        "Query",
+        "Scan",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "TransactWriteItems",
     ];
-    known.into_iter().find(|known| *known == name).unwrap_or("other")
+    known
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("other")
 }
 
 pub(crate) async fn create_table(table: &Table) -> Result<(), StoreError> {
@@ -115,12 +138,22 @@ pub(crate) async fn create_table(table: &Table) -> Result<(), StoreError> {
             .attribute_type(ScalarAttributeType::S)
             .build()
             .map_err(failed)?;
-        let key = KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(failed)?;
+        let key = KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .map_err(failed)?;
         create = create.attribute_definitions(definition).key_schema(key);
     }
     match create.send().await {
         Ok(_) => {}
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => return Ok(()),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|e| e.is_resource_in_use_exception()) =>
+        {
+            return Ok(());
+        }
         Err(error) => return Err(database("CreateTable", error)),
     }
     let expiry = TimeToLiveSpecification::builder()

@@ -47,7 +47,10 @@ impl Term {
         Some(if field == 'g' {
             Self::Group(rest.to_owned())
         } else {
-            Self::Word { word: rest.to_owned(), field }
+            Self::Word {
+                word: rest.to_owned(),
+                field,
+            }
         })
     }
 }
@@ -63,7 +66,12 @@ pub struct Original {
 
 impl fmt::Debug for Original {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Original({} bytes of {})", self.bytes.len(), self.version)
+        write!(
+            f,
+            "Original({} bytes of {})",
+            self.bytes.len(),
+            self.version
+        )
     }
 }
 
@@ -88,7 +96,12 @@ pub struct Entry {
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Entry({} bytes, {} terms)", self.json.len(), self.terms.len())
+        write!(
+            f,
+            "Entry({} bytes, {} terms)",
+            self.json.len(),
+            self.terms.len()
+        )
     }
 }
 
@@ -202,18 +215,30 @@ pub(crate) fn rows(book: BookId, id: ContactId, entry: &Entry, version: Version)
     if inline {
         head = head.b("json", deflated);
     } else {
-        body = Some(Item::new(&keys::body(book, id)).n("rev", version.revision).b("json", deflated));
+        body = Some(
+            Item::new(&keys::body(book, id))
+                .n("rev", version.revision)
+                .b("json", deflated),
+        );
     }
     let original = entry.original.as_ref().map(|original| {
         Item::new(&keys::original(book, id))
             .n("rev", version.revision)
             .b("vcard", deflate(&original.bytes))
     });
-    head = head.opt_s("original", entry.original.as_ref().map(original_digest).as_deref());
+    head = head.opt_s(
+        "original",
+        entry.original.as_ref().map(original_digest).as_deref(),
+    );
     let name = version
         .put(Item::new(&keys::name_row(book, &entry.sort_name, id)))
         .s("summary", &entry.summary);
-    Rows { head, name, body, original }
+    Rows {
+        head,
+        name,
+        body,
+        original,
+    }
 }
 
 /// Tells two vCards apart without reading them.
@@ -235,7 +260,12 @@ impl Head {
             terms: entry.terms.clone(),
             vcard_version: entry.vcard_version.clone(),
             original: entry.original.as_ref().map(original_digest),
-            inline: rows.head.opt_bytes("json").ok().flatten().map(<[u8]>::to_vec),
+            inline: rows
+                .head
+                .opt_bytes("json")
+                .ok()
+                .flatten()
+                .map(<[u8]>::to_vec),
         }
     }
 
@@ -254,7 +284,9 @@ impl Head {
             updated: time(item, "updated")?,
             sort_name: item.text("sort")?.to_owned(),
             summary: item.text("summary")?.to_owned(),
-            terms: terms.collect::<Option<_>>().ok_or(StoreError::Damaged("terms"))?,
+            terms: terms
+                .collect::<Option<_>>()
+                .ok_or(StoreError::Damaged("terms"))?,
             vcard_version: item.opt_text("vcard")?.map(str::to_owned),
             original: item.opt_text("original")?.map(str::to_owned),
             inline: item.opt_bytes("json")?.map(<[u8]>::to_vec),
@@ -292,7 +324,10 @@ impl Listed {
 /// Deflated bytes (RFC 1951).
 pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("a vector takes all bytes")
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .expect("a vector takes all bytes")
 }
 
 /// The bytes that [`deflate`] was given.

@@ -67,11 +67,25 @@ impl Claim {
 
     /// Finishes the record with `answer`.
     pub(crate) fn finish(&self, answer: &Answer, now: Timestamp) -> Write {
-        let headers = answer.headers.iter().flat_map(|(name, value)| [s(name), s(value)]).collect();
+        let headers = answer
+            .headers
+            .iter()
+            .flat_map(|(name, value)| [s(name), s(value)])
+            .collect();
         let condition = Condition::of("claim = :claim")
             .value(":status", n(answer.status))
-            .value(":headers", aws_sdk_dynamodb::types::AttributeValue::L(headers))
-            .value(":answer", Item::default().b("b", deflate(&answer.body)).0.remove("b").expect("put above"))
+            .value(
+                ":headers",
+                aws_sdk_dynamodb::types::AttributeValue::L(headers),
+            )
+            .value(
+                ":answer",
+                Item::default()
+                    .b("b", deflate(&answer.body))
+                    .0
+                    .remove("b")
+                    .expect("put above"),
+            )
             .value(":until", n((now + KEPT).as_second()));
         self.update(
             "SET answer_status = :status, answer_headers = :headers, answer = :answer, \
@@ -84,7 +98,14 @@ impl Claim {
     pub(crate) fn advance(&self, progress: &[u8], now: Timestamp) -> Write {
         let condition = Condition::of("claim = :claim")
             .value(":lease", n((now + LEASE).as_millisecond()))
-            .value(":progress", Item::default().b("b", deflate(progress)).0.remove("b").expect("put above"));
+            .value(
+                ":progress",
+                Item::default()
+                    .b("b", deflate(progress))
+                    .0
+                    .remove("b")
+                    .expect("put above"),
+            );
         self.update("SET progress = :progress, lease = :lease", condition)
     }
 }
@@ -107,11 +128,18 @@ impl Store {
                 None => item,
             }
         };
-        let free = Condition::of("attribute_not_exists(pk) OR expires_at <= :now OR claim = :claim")
-            .value(":now", n(now.as_second()))
-            .value(":claim", s(id.to_string()));
+        let free =
+            Condition::of("attribute_not_exists(pk) OR expires_at <= :now OR claim = :claim")
+                .value(":now", n(now.as_second()))
+                .value(":claim", s(id.to_string()));
         let held = match self.table.write(Write::Put(record(None), free)).await? {
-            Outcome::Done => return Ok(Claimed::Mine(Claim { key, id, progress: None })),
+            Outcome::Done => {
+                return Ok(Claimed::Mine(Claim {
+                    key,
+                    id,
+                    progress: None,
+                }));
+            }
             Outcome::Refused(held) => held.ok_or(StoreError::Damaged("idempotency record"))?,
         };
         if held.text("request")? != request {
@@ -119,7 +147,9 @@ impl Store {
         }
         if held.has("answer_status") {
             let headers = held.texts("answer_headers")?;
-            let headers = headers.chunks_exact(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned()));
+            let headers = headers
+                .chunks_exact(2)
+                .map(|pair| (pair[0].to_owned(), pair[1].to_owned()));
             return Ok(Claimed::Answered(Answer {
                 status: held.number("answer_status")?,
                 headers: headers.collect(),
@@ -128,7 +158,9 @@ impl Store {
         }
         let left = held.number::<i64>("lease")? - now.as_millisecond();
         if left > 0 {
-            return Ok(Claimed::Running(u64::try_from(left).unwrap_or(0).div_ceil(1000)));
+            return Ok(Claimed::Running(
+                u64::try_from(left).unwrap_or(0).div_ceil(1000),
+            ));
         }
         // The holder ran past its lease: its transaction, should it still come, names the old claim.
         let progress = held.opt_bytes("progress")?;
@@ -149,7 +181,10 @@ impl Store {
     pub async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
         let mine = Condition::of("claim = :claim AND attribute_not_exists(answer_status)")
             .value(":claim", s(claim.id.to_string()));
-        self.table.write(Write::Delete(claim.key.clone(), mine)).await.map(drop)
+        self.table
+            .write(Write::Delete(claim.key.clone(), mine))
+            .await
+            .map(drop)
     }
 
     /// Lets a repeat take the claim over at once, with the progress that it has.
@@ -158,7 +193,10 @@ impl Store {
             .value(":none", n(0))
             .value(":claim", s(claim.id.to_string()));
         let update = "SET lease = :none".to_owned();
-        self.table.write(Write::Update(claim.key.clone(), update, mine)).await.map(drop)
+        self.table
+            .write(Write::Update(claim.key.clone(), update, mine))
+            .await
+            .map(drop)
     }
 
     /// Finishes a claim whose request needs no transaction any more.

@@ -108,12 +108,21 @@ mod tests {
         let text = id.to_string();
         assert_eq!(text.len(), 26);
         assert_eq!(text.parse(), Ok(id));
-        for wrong in [text.to_uppercase(), format!("{text}0"), text[1..].to_owned(), "w".repeat(26), String::new()] {
+        for wrong in [
+            text.to_uppercase(),
+            format!("{text}0"),
+            text[1..].to_owned(),
+            "w".repeat(26),
+            String::new(),
+        ] {
             if wrong != text {
                 assert_eq!(wrong.parse::<ContactId>(), Err(InvalidId), "{wrong}");
             }
         }
-        assert!("0000000000000000000000000v".parse::<ContactId>().is_err(), "trailing bits");
+        assert!(
+            "0000000000000000000000000v".parse::<ContactId>().is_err(),
+            "trailing bits"
+        );
     }
 
     #[test]

@@ -33,7 +33,10 @@ impl Item {
     }
 
     pub(crate) fn l(self, name: &str, values: impl IntoIterator<Item = String>) -> Self {
-        self.with(name, AttributeValue::L(values.into_iter().map(AttributeValue::S).collect()))
+        self.with(
+            name,
+            AttributeValue::L(values.into_iter().map(AttributeValue::S).collect()),
+        )
     }
 
     pub(crate) fn opt_s(self, name: &str, value: Option<&str>) -> Self {
@@ -55,7 +58,11 @@ impl Item {
     }
 
     pub(crate) fn opt_text(&self, name: &'static str) -> Result<Option<&str>, StoreError> {
-        if self.has(name) { self.text(name).map(Some) } else { Ok(None) }
+        if self.has(name) {
+            self.text(name).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     pub(crate) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, StoreError> {
@@ -73,14 +80,23 @@ impl Item {
     }
 
     pub(crate) fn opt_bytes(&self, name: &'static str) -> Result<Option<&[u8]>, StoreError> {
-        if self.has(name) { self.bytes(name).map(Some) } else { Ok(None) }
+        if self.has(name) {
+            self.bytes(name).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     pub(crate) fn texts(&self, name: &'static str) -> Result<Vec<&str>, StoreError> {
         match self.0.get(name) {
             Some(AttributeValue::L(values)) => values
                 .iter()
-                .map(|value| value.as_s().map(String::as_str).map_err(|_| StoreError::Damaged(name)))
+                .map(|value| {
+                    value
+                        .as_s()
+                        .map(String::as_str)
+                        .map_err(|_| StoreError::Damaged(name))
+                })
                 .collect(),
             _ => Err(StoreError::Damaged(name)),
         }
@@ -92,13 +108,17 @@ impl Item {
 
     /// Bytes that count towards DynamoDB's limits, roughly: names and values without overhead.
     pub(crate) fn size(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + size(value)).sum()
+        self.0
+            .iter()
+            .map(|(name, value)| name.len() + size(value))
+            .sum()
     }
 
     /// Whether the time to live has passed. The database deletes such items late, so every reader
     /// of items that expire must ask.
     pub(crate) fn expired(&self, now: jiff::Timestamp) -> bool {
-        self.number::<i64>("expires_at").is_ok_and(|at| at <= now.as_second())
+        self.number::<i64>("expires_at")
+            .is_ok_and(|at| at <= now.as_second())
     }
 }
 

@@ -18,7 +18,10 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), sk: sk.into() }
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
     }
 }
 
@@ -107,9 +110,10 @@ pub(crate) fn group_prefix(group: &str) -> String {
 /// The row by which `term` leads to the contact `id`.
 pub(crate) fn term_row(book: BookId, term: &Term, id: ContactId) -> Key {
     match term {
-        Term::Word { word, field } => {
-            Key::new(words(book, word), format!("{word}{SEPARATOR}{field}{SEPARATOR}{id}"))
-        }
+        Term::Word { word, field } => Key::new(
+            words(book, word),
+            format!("{word}{SEPARATOR}{field}{SEPARATOR}{id}"),
+        ),
         Term::Group(group) => Key::new(groups(book), format!("{}{id}", group_prefix(group))),
     }
 }

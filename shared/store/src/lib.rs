@@ -49,12 +49,26 @@ pub struct Store {
 
 impl Store {
     /// The store in the table `name`. Its change log reaches back `changes_days`.
-    pub fn new(client: aws_sdk_dynamodb::Client, name: impl Into<String>, changes_days: u32) -> Self {
-        Self { table: Table { client, name: name.into() }, desks: Arc::default(), changes_days }
+    pub fn new(
+        client: aws_sdk_dynamodb::Client,
+        name: impl Into<String>,
+        changes_days: u32,
+    ) -> Self {
+        Self {
+            table: Table {
+                client,
+                name: name.into(),
+            },
+            desks: Arc::default(),
+            changes_days,
+        }
     }
 
     /// Now, to the millisecond: the precision of stored times.
-    #[expect(clippy::unused_self, reason = "the one place where the store asks for the time")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the one place where the store asks for the time"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_default()
     }
@@ -65,7 +79,10 @@ impl Store {
 
     /// Whether the table answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.table.get(&keys::Key::new("ready", "ready")).await.map(drop)
+        self.table
+            .get(&keys::Key::new("ready", "ready"))
+            .await
+            .map(drop)
     }
 
     /// Makes the table where there is none: on demand, with its time to live. For the embedded and the

@@ -68,15 +68,34 @@ pub(crate) fn row(
 
 pub(crate) fn read(item: &Item) -> Result<Change, StoreError> {
     Ok(Change {
-        seq: item.text("sk")?.parse().map_err(|_| StoreError::Damaged("sk"))?,
-        id: item.text("card")?.parse().map_err(|_| StoreError::Damaged("card"))?,
-        revision: if item.has("rev") { Some(item.number("rev")?) } else { None },
+        seq: item
+            .text("sk")?
+            .parse()
+            .map_err(|_| StoreError::Damaged("sk"))?,
+        id: item
+            .text("card")?
+            .parse()
+            .map_err(|_| StoreError::Damaged("card"))?,
+        revision: if item.has("rev") {
+            Some(item.number("rev")?)
+        } else {
+            None
+        },
     })
 }
 
 /// The unbroken stretch of `rows` after `since`, and whether the row of `since` itself is still kept.
-fn contiguous(rows: &[Item], since: u64, limit: usize, now: Timestamp) -> Result<(Run, bool), StoreError> {
-    let mut run = Run { changes: Vec::new(), seq: since, more: false };
+fn contiguous(
+    rows: &[Item],
+    since: u64,
+    limit: usize,
+    now: Timestamp,
+) -> Result<(Run, bool), StoreError> {
+    let mut run = Run {
+        changes: Vec::new(),
+        seq: since,
+        more: false,
+    };
     let mut anchored = false;
     for row in rows.iter().filter(|row| !row.expired(now)) {
         let change = read(row)?;
@@ -90,7 +109,11 @@ fn contiguous(rows: &[Item], since: u64, limit: usize, now: Timestamp) -> Result
             break;
         }
     }
-    let last: HashMap<_, _> = run.changes.iter().map(|change| (change.id, change.seq)).collect();
+    let last: HashMap<_, _> = run
+        .changes
+        .iter()
+        .map(|change| (change.id, change.seq))
+        .collect();
     run.changes.retain(|change| last[&change.id] == change.seq);
     Ok((run, anchored))
 }
@@ -111,12 +134,18 @@ impl Store {
         let (mut run, anchored) = contiguous(&rows, since, limit, now)?;
         if run.changes.is_empty() {
             // Either nothing has happened, or the next row is hidden, or it is gone.
-            let Some(book) = self.book(book).await? else { return Err(StoreError::BookGone) };
+            let Some(book) = self.book(book).await? else {
+                return Err(StoreError::BookGone);
+            };
             if book.seq < since {
                 return Ok(Err(TooOld));
             }
             run.more = book.seq > since;
-            let gone = if since == 0 { book.created + self.log_life() <= now } else { !anchored };
+            let gone = if since == 0 {
+                book.created + self.log_life() <= now
+            } else {
+                !anchored
+            };
             if run.more && gone {
                 return Ok(Err(TooOld));
             }
@@ -126,7 +155,9 @@ impl Store {
 
     /// The number from which a reader that pages through the cards now must follow the log afterwards.
     pub async fn changes_start(&self, book: BookId) -> Result<u64, StoreError> {
-        let Some(now) = self.book(book).await? else { return Err(StoreError::BookGone) };
+        let Some(now) = self.book(book).await? else {
+            return Err(StoreError::BookGone);
+        };
         let mut range = Range::new(keys::log(book), REWIND);
         range.backwards = true;
         let mut start = now.seq;

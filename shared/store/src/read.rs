@@ -39,7 +39,12 @@ pub struct Search {
 
 impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Search({} words, group {})", self.words.len(), self.group.is_some())
+        write!(
+            f,
+            "Search({} words, group {})",
+            self.words.len(),
+            self.group.is_some()
+        )
     }
 }
 
@@ -47,7 +52,9 @@ impl Store {
     /// The contact, or none.
     pub async fn contact(&self, book: BookId, id: ContactId) -> Result<Option<Stored>, StoreError> {
         for _ in 0..READS {
-            let Some(head) = self.head(book, id).await? else { return Ok(None) };
+            let Some(head) = self.head(book, id).await? else {
+                return Ok(None);
+            };
             if let Some(inline) = &head.inline {
                 let json = inflate_text(inline)?;
                 return Ok(Some(Stored { head, json }));
@@ -91,10 +98,17 @@ impl Store {
     ) -> Result<Page, StoreError> {
         let range = Range::new(keys::names(book), limit + 1).after(after);
         let rows = self.table.query(range).await?;
-        let mut items = rows.iter().map(Listed::read).collect::<Result<Vec<_>, _>>()?;
+        let mut items = rows
+            .iter()
+            .map(Listed::read)
+            .collect::<Result<Vec<_>, _>>()?;
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = if more { items.last().map(|item| item.position.clone()) } else { None };
+        let next = if more {
+            items.last().map(|item| item.position.clone())
+        } else {
+            None
+        };
         Ok(Page { items, next })
     }
 
@@ -114,16 +128,26 @@ impl Store {
             (None, Some(group)) => (keys::groups(book), keys::group_prefix(group)),
             (None, None) => return self.list(book, after, limit).await,
         };
-        let mut page = Page { items: Vec::new(), next: after.map(str::to_owned) };
+        let mut page = Page {
+            items: Vec::new(),
+            next: after.map(str::to_owned),
+        };
         let mut left = SEARCH_ROWS;
         loop {
             let step = left.min((limit - page.items.len() + 1).max(SEARCH_STEP));
-            let range = Range::new(partition.clone(), step).prefix(&prefix).after(page.next.as_deref());
+            let range = Range::new(partition.clone(), step)
+                .prefix(&prefix)
+                .after(page.next.as_deref());
             let rows = self.table.query(range).await?;
             left -= rows.len();
             let end = rows.len() < step;
-            let ids = rows.iter().map(row_contact).collect::<Result<Vec<_>, _>>()?;
-            let heads = self.heads(book, ids.iter().copied().collect::<HashSet<_>>()).await?;
+            let ids = rows
+                .iter()
+                .map(row_contact)
+                .collect::<Result<Vec<_>, _>>()?;
+            let heads = self
+                .heads(book, ids.iter().copied().collect::<HashSet<_>>())
+                .await?;
             for (row, id) in rows.iter().zip(ids) {
                 if page.items.len() == limit {
                     return Ok(page);
@@ -154,17 +178,32 @@ fn row_contact(row: &Item) -> Result<ContactId, StoreError> {
 
 /// The sort key of the first row under which the contact is found. Only there is it reported: a contact
 /// with several matching words comes once, without remembering anything from page to page.
-fn first_row(book: BookId, head: &Head, longest: Option<&String>, search: &Search) -> Option<String> {
+fn first_row(
+    book: BookId,
+    head: &Head,
+    longest: Option<&String>,
+    search: &Search,
+) -> Option<String> {
     let term = match longest {
-        Some(longest) => head.terms.iter().find(|term| begins(term, longest))?.clone(),
+        Some(longest) => head
+            .terms
+            .iter()
+            .find(|term| begins(term, longest))?
+            .clone(),
         None => Term::Group(search.group.clone()?),
     };
     Some(keys::term_row(book, &term, head.id).sk)
 }
 
 fn matches(terms: &BTreeSet<Term>, search: &Search) -> bool {
-    search.words.iter().all(|word| terms.iter().any(|term| begins(term, word)))
-        && search.group.as_ref().is_none_or(|group| terms.contains(&Term::Group(group.clone())))
+    search
+        .words
+        .iter()
+        .all(|word| terms.iter().any(|term| begins(term, word)))
+        && search
+            .group
+            .as_ref()
+            .is_none_or(|group| terms.contains(&Term::Group(group.clone())))
 }
 
 fn begins(term: &Term, prefix: &str) -> bool {

@@ -15,9 +15,9 @@ use aws_sdk_dynamodb::{
         update_item::UpdateItemError,
     },
     types::{
-        AttributeValue, CancellationReason, ConsumedCapacity, Delete, DeleteRequest, KeysAndAttributes,
-        Put, PutRequest, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-        Update, WriteRequest,
+        AttributeValue, CancellationReason, ConsumedCapacity, Delete, DeleteRequest,
+        KeysAndAttributes, Put, PutRequest, ReturnConsumedCapacity,
+        ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, WriteRequest,
     },
 };
 use contacts_telemetry as telemetry;
@@ -60,7 +60,10 @@ impl Condition {
     }
 
     pub(crate) fn of(expression: impl Into<String>) -> Self {
-        Self { expression: Some(expression.into()), values: HashMap::new() }
+        Self {
+            expression: Some(expression.into()),
+            values: HashMap::new(),
+        }
     }
 
     pub(crate) fn value(mut self, name: &str, value: AttributeValue) -> Self {
@@ -126,7 +129,13 @@ pub(crate) struct Range<'a> {
 
 impl<'a> Range<'a> {
     pub(crate) fn new(pk: String, limit: usize) -> Self {
-        Self { pk, prefix: None, after: None, limit, backwards: false }
+        Self {
+            pk,
+            prefix: None,
+            after: None,
+            limit,
+            backwards: false,
+        }
     }
 
     pub(crate) fn prefix(mut self, prefix: &'a str) -> Self {
@@ -155,7 +164,10 @@ impl Table {
     }
 
     /// The items that exist among `keys`, in no order. Keys must differ.
-    pub(crate) async fn batch_get(&self, keys: impl IntoIterator<Item = Key>) -> Result<Vec<Item>, StoreError> {
+    pub(crate) async fn batch_get(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<Vec<Item>, StoreError> {
         let mut wanted: Vec<_> = keys.into_iter().map(|key| key_map(&key)).collect();
         let mut found = Vec::with_capacity(wanted.len());
         let mut backoff = Backoff::start();
@@ -238,7 +250,12 @@ impl Table {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
             let answer = measure("Scan", request.send()).await?;
             units("Scan", answer.consumed_capacity.as_slice());
-            answer.items.unwrap_or_default().into_iter().map(Item).for_each(&mut each);
+            answer
+                .items
+                .unwrap_or_default()
+                .into_iter()
+                .map(Item)
+                .for_each(&mut each);
             start = answer.last_evaluated_key;
             if start.is_none() {
                 return Ok(());
@@ -329,7 +346,9 @@ impl Table {
                         Ok(Outcome::Done)
                     }
                     Err(error) => match error.as_service_error() {
-                        Some(e) if e.is_conditional_check_failed_exception() => Ok(Outcome::Refused(None)),
+                        Some(e) if e.is_conditional_check_failed_exception() => {
+                            Ok(Outcome::Refused(None))
+                        }
                         _ => Err(database("DeleteItem", error)),
                     },
                 }
@@ -352,16 +371,31 @@ impl Table {
             let put = PutRequest::builder().set_item(Some(item.0)).build();
             put.map(|put| WriteRequest::builder().put_request(put).build())
         });
-        self.batch_write(requests.collect::<Result<_, _>>().map_err(|e| database("BatchWriteItem", e))?).await
+        self.batch_write(
+            requests
+                .collect::<Result<_, _>>()
+                .map_err(|e| database("BatchWriteItem", e))?,
+        )
+        .await
     }
 
     /// Deletes items without a condition, in batches. Keys must differ.
-    pub(crate) async fn delete_all(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), StoreError> {
+    pub(crate) async fn delete_all(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<(), StoreError> {
         let requests = keys.into_iter().map(|key| {
-            let delete = DeleteRequest::builder().set_key(Some(key_map(&key))).build();
+            let delete = DeleteRequest::builder()
+                .set_key(Some(key_map(&key)))
+                .build();
             delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
         });
-        self.batch_write(requests.collect::<Result<_, _>>().map_err(|e| database("BatchWriteItem", e))?).await
+        self.batch_write(
+            requests
+                .collect::<Result<_, _>>()
+                .map_err(|e| database("BatchWriteItem", e))?,
+        )
+        .await
     }
 
     async fn batch_write(&self, requests: Vec<WriteRequest>) -> Result<(), StoreError> {
@@ -386,7 +420,12 @@ impl Table {
             )
             .await?;
             units("BatchWriteItem", answer.consumed_capacity());
-            batch = answer.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
+            batch = answer
+                .unprocessed_items
+                .unwrap_or_default()
+                .into_values()
+                .flatten()
+                .collect();
             if batch.is_empty() {
                 return Ok(());
             }
@@ -415,7 +454,10 @@ impl Table {
         }
     }
 
-    fn action(&self, write: Write) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+    fn action(
+        &self,
+        write: Write,
+    ) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
         let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
         let action = TransactWriteItem::builder();
         Ok(match write {
@@ -453,14 +495,26 @@ impl Table {
 }
 
 fn cancelled(error: SdkError<TransactWriteItemsError>) -> Cancelled {
-    if let Some(TransactWriteItemsError::TransactionCanceledException(cancel)) = error.as_service_error() {
+    if let Some(TransactWriteItemsError::TransactionCanceledException(cancel)) =
+        error.as_service_error()
+    {
         let reasons = cancel.cancellation_reasons();
         let code = |reason: &CancellationReason| reason.code().unwrap_or("None").to_owned();
-        if let Some(index) = reasons.iter().position(|reason| code(reason) == "ConditionalCheckFailed") {
+        if let Some(index) = reasons
+            .iter()
+            .position(|reason| code(reason) == "ConditionalCheckFailed")
+        {
             return Cancelled::Refused(index, reasons[index].item().cloned().map(Item));
         }
-        let contended = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-        if reasons.iter().any(|reason| contended.contains(&code(reason).as_str())) {
+        let contended = [
+            "TransactionConflict",
+            "ThrottlingError",
+            "ProvisionedThroughputExceeded",
+        ];
+        if reasons
+            .iter()
+            .any(|reason| contended.contains(&code(reason).as_str()))
+        {
             telemetry::dynamodb_conflict();
             return Cancelled::Contended;
         }
@@ -469,10 +523,13 @@ fn cancelled(error: SdkError<TransactWriteItemsError>) -> Cancelled {
     match error.code() {
         Some("TransactionInProgressException") => Cancelled::Contended,
         // Refused for its form or for a missing permission: it did not happen and never will.
-        Some("ValidationException" | "AccessDeniedException" | "ResourceNotFoundException"
-            | "UnrecognizedClientException" | "IdempotentParameterMismatchException") => {
-            Cancelled::Failed(database("TransactWriteItems", error))
-        }
+        Some(
+            "ValidationException"
+            | "AccessDeniedException"
+            | "ResourceNotFoundException"
+            | "UnrecognizedClientException"
+            | "IdempotentParameterMismatchException",
+        ) => Cancelled::Failed(database("TransactWriteItems", error)),
         _ => Cancelled::Unknown(database("TransactWriteItems", error)),
     }
 }
@@ -485,11 +542,16 @@ pub(crate) fn database(
     operation: &'static str,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> StoreError {
-    StoreError::Database { operation, source: source.into() }
+    StoreError::Database {
+        operation,
+        source: source.into(),
+    }
 }
 
 fn error_code(error: &StoreError) -> Option<&str> {
-    let StoreError::Database { source, .. } = error else { return None };
+    let StoreError::Database { source, .. } = error else {
+        return None;
+    };
     source
         .downcast_ref::<SdkError<PutItemError>>()
         .and_then(ProvideErrorMetadata::code)
@@ -523,29 +585,38 @@ async fn measure<O, E>(
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    sent(operation, call).await.map_err(|error| database(operation, error))
+    sent(operation, call)
+        .await
+        .map_err(|error| database(operation, error))
 }
 
 fn outcome<O, E>(answer: &Result<O, SdkError<E>>) -> telemetry::Outcome
 where
     SdkError<E>: ProvideErrorMetadata,
 {
-    let Err(error) = answer else { return telemetry::Outcome::Ok };
+    let Err(error) = answer else {
+        return telemetry::Outcome::Ok;
+    };
     match error.code() {
         Some("ConditionalCheckFailedException" | "TransactionCanceledException") => {
             telemetry::Outcome::Condition
         }
         Some("TransactionConflictException") => telemetry::Outcome::Conflict,
-        Some("ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded") => {
-            telemetry::Outcome::Throttled
-        }
+        Some(
+            "ThrottlingException"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded",
+        ) => telemetry::Outcome::Throttled,
         _ => telemetry::Outcome::Error,
     }
 }
 
 fn units(operation: &'static str, consumed: &[ConsumedCapacity]) {
     let writes = !matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");
-    let units = consumed.iter().filter_map(ConsumedCapacity::capacity_units).sum::<f64>();
+    let units = consumed
+        .iter()
+        .filter_map(ConsumedCapacity::capacity_units)
+        .sum::<f64>();
     if writes {
         telemetry::dynamodb_units(operation, 0.0, units);
     } else {

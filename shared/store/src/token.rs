@@ -43,7 +43,9 @@ impl Token {
             .n("created", self.created.as_millisecond())
             .s("hash", &self.hash);
         match self.expires {
-            Some(at) => item.n("expires_at", at.as_second()).n("expires", at.as_millisecond()),
+            Some(at) => item
+                .n("expires_at", at.as_second())
+                .n("expires", at.as_millisecond()),
             None => item,
         }
     }
@@ -51,13 +53,26 @@ impl Token {
     fn read(item: &Item) -> Result<Self, StoreError> {
         let day = item.opt_text("last_used")?.map(str::parse);
         Ok(Self {
-            id: item.text("id")?.parse().map_err(|_| StoreError::Damaged("id"))?,
+            id: item
+                .text("id")?
+                .parse()
+                .map_err(|_| StoreError::Damaged("id"))?,
             principal: item.text("principal")?.to_owned(),
             name: item.text("title")?.to_owned(),
-            scopes: item.texts("scopes")?.into_iter().map(str::to_owned).collect(),
+            scopes: item
+                .texts("scopes")?
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             created: time(item, "created")?,
-            expires: if item.has("expires") { Some(time(item, "expires")?) } else { None },
-            last_used: day.transpose().map_err(|_| StoreError::Damaged("last_used"))?,
+            expires: if item.has("expires") {
+                Some(time(item, "expires")?)
+            } else {
+                None
+            },
+            last_used: day
+                .transpose()
+                .map_err(|_| StoreError::Damaged("last_used"))?,
             hash: item.text("hash")?.to_owned(),
         })
     }
@@ -68,7 +83,10 @@ impl Store {
     pub async fn create_token(&self, token: &Token) -> Result<(), StoreError> {
         let writes = [
             Write::Put(token.item(&keys::token(&token.hash)), Condition::absent()),
-            Write::Put(token.item(&keys::own_token(&token.principal, token.id)), Condition::none()),
+            Write::Put(
+                token.item(&keys::own_token(&token.principal, token.id)),
+                Condition::none(),
+            ),
         ];
         let mut backoff = Backoff::start();
         loop {
@@ -98,11 +116,17 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<Token>, Option<TokenId>), StoreError> {
         let after = after.map(|token| keys::own_token(who, token).sk);
-        let range =
-            Range::new(keys::principal(who), limit).prefix(keys::OWN_TOKEN).after(after.as_deref());
+        let range = Range::new(keys::principal(who), limit)
+            .prefix(keys::OWN_TOKEN)
+            .after(after.as_deref());
         let tokens = self.table.query(range).await?;
-        let mut tokens = tokens.iter().map(Token::read).collect::<Result<Vec<_>, _>>()?;
-        let next = (tokens.len() == limit).then(|| tokens.last().map(|token| token.id)).flatten();
+        let mut tokens = tokens
+            .iter()
+            .map(Token::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let next = (tokens.len() == limit)
+            .then(|| tokens.last().map(|token| token.id))
+            .flatten();
         let now = self.now();
         tokens.retain(|token| token.expires.is_none_or(|at| at > now));
         Ok((tokens, next))
@@ -110,19 +134,30 @@ impl Store {
 
     /// Ends a token of `who`; whether there was one.
     pub async fn revoke_token(&self, who: &str, id: TokenId) -> Result<bool, StoreError> {
-        let Some(item) = self.table.get(&keys::own_token(who, id)).await? else { return Ok(false) };
+        let Some(item) = self.table.get(&keys::own_token(who, id)).await? else {
+            return Ok(false);
+        };
         let token = Token::read(&item)?;
         // The row that lets it in goes first: after a crash the owner still sees it and can try again.
-        self.table.write(Write::Delete(keys::token(&token.hash), Condition::none())).await?;
-        self.table.write(Write::Delete(keys::own_token(who, id), Condition::none())).await?;
+        self.table
+            .write(Write::Delete(keys::token(&token.hash), Condition::none()))
+            .await?;
+        self.table
+            .write(Write::Delete(keys::own_token(who, id), Condition::none()))
+            .await?;
         Ok(true)
     }
 
     /// Notes that the token was used on `day`. Never brings a revoked token back.
     pub async fn token_used(&self, token: &Token, day: Date) -> Result<(), StoreError> {
-        for key in [keys::token(&token.hash), keys::own_token(&token.principal, token.id)] {
+        for key in [
+            keys::token(&token.hash),
+            keys::own_token(&token.principal, token.id),
+        ] {
             let known = Condition::of("attribute_exists(pk)").value(":day", s(day.to_string()));
-            self.table.write(Write::Update(key, "SET last_used = :day".to_owned(), known)).await?;
+            self.table
+                .write(Write::Update(key, "SET last_used = :day".to_owned(), known))
+                .await?;
         }
         Ok(())
     }

@@ -140,10 +140,19 @@ impl Store {
         let mut done = Vec::with_capacity(ops.len());
         let mut recorded = false;
         // New contacts keep their identifiers over all attempts.
-        let ids = ops.iter().map(|op| op.id.unwrap_or_else(ContactId::random)).collect();
-        let mut attempt = Attempt { ids, put: BTreeMap::new() };
+        let ids = ops
+            .iter()
+            .map(|op| op.id.unwrap_or_else(ContactId::random))
+            .collect();
+        let mut attempt = Attempt {
+            ids,
+            put: BTreeMap::new(),
+        };
         while done.len() < ops.len() {
-            match self.write_some(book, ops, &done, &mut attempt, record.as_ref()).await {
+            match self
+                .write_some(book, ops, &done, &mut attempt, record.as_ref())
+                .await
+            {
                 Ok((more, finished)) => {
                     done.extend(more);
                     recorded = finished;
@@ -258,7 +267,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Plan<E>>, StoreError> {
         let ops: Vec<_> = ops.take(LOOK_AHEAD).collect();
-        let current = self.current(book, ops.iter().filter_map(|(op, _)| op.id).collect::<HashSet<_>>()).await?;
+        let current = self
+            .current(
+                book,
+                ops.iter()
+                    .filter_map(|(op, _)| op.id)
+                    .collect::<HashSet<_>>(),
+            )
+            .await?;
         let (mut plans, mut actions, mut bytes) = (Vec::<Plan<E>>::new(), 0, 0);
         let mut touched = HashSet::new();
         for (op, id) in ops {
@@ -270,8 +286,12 @@ impl Store {
             let size: usize = plan.writes.iter().map(Write::size).sum();
             // Two writes to one item cannot share a transaction, and the second must see the first.
             let again = !touched.insert(id.to_string())
-                || plan.uid.as_ref().is_some_and(|uid| !touched.insert(format!("uid {uid}")));
-            let full = actions + plan.writes.len() + plan.log_rows() > ACTIONS || bytes + size > BYTES;
+                || plan
+                    .uid
+                    .as_ref()
+                    .is_some_and(|uid| !touched.insert(format!("uid {uid}")));
+            let full =
+                actions + plan.writes.len() + plan.log_rows() > ACTIONS || bytes + size > BYTES;
             if !plans.is_empty() && (again || full) {
                 break;
             }
@@ -323,7 +343,10 @@ impl Store {
         book: BookId,
         ids: impl IntoIterator<Item = ContactId>,
     ) -> Result<HashMap<ContactId, Head>, StoreError> {
-        let items = self.table.batch_get(ids.into_iter().map(|id| keys::head(book, id))).await?;
+        let items = self
+            .table
+            .batch_get(ids.into_iter().map(|id| keys::head(book, id)))
+            .await?;
         items
             .iter()
             .map(|item| {
@@ -355,7 +378,11 @@ impl Store {
                 Done::Deleted(_) => -1,
                 _ => 0,
             };
-            let change = Change { seq: next, id: plan.id, revision };
+            let change = Change {
+                seq: next,
+                id: plan.id,
+                revision,
+            };
             let row = log::row(book, change, write, now, self.log_life());
             writes.extend(plan.writes.iter().cloned());
             writes.push(Write::Put(row, Condition::absent()));
@@ -379,7 +406,11 @@ impl Store {
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for plan in plans {
             let old = plan.base.as_ref().map(|head| &head.terms);
-            for term in plan.terms.iter().filter(|term| old.is_none_or(|old| !old.contains(term))) {
+            for term in plan
+                .terms
+                .iter()
+                .filter(|term| old.is_none_or(|old| !old.contains(term)))
+            {
                 if put.insert((plan.id, term.clone()), plan.revision) == Some(plan.revision) {
                     continue;
                 }
@@ -415,7 +446,10 @@ impl Store {
                 _ => plan.base.as_ref().map(|head| &head.terms),
             };
             let replaced = plan.base.iter().flat_map(|head| &head.terms);
-            let on_the_way = put.keys().filter(|(id, _)| *id == plan.id).map(|(_, term)| term);
+            let on_the_way = put
+                .keys()
+                .filter(|(id, _)| *id == plan.id)
+                .map(|(_, term)| term);
             let gone: BTreeSet<_> = replaced
                 .chain(on_the_way)
                 .filter(|term| named.is_none_or(|named| !named.contains(term)))
@@ -442,7 +476,11 @@ impl Store {
 
     /// Lets another take the request over at once (`begun`), or forget it.
     async fn abandon(&self, claim: &Claim, begun: bool) -> Result<(), StoreError> {
-        if begun { self.lapse(claim).await } else { self.release(claim).await }
+        if begun {
+            self.lapse(claim).await
+        } else {
+            self.release(claim).await
+        }
     }
 }
 
@@ -450,7 +488,15 @@ impl<E> Plan<E> {
     fn nothing(id: ContactId, stored: Option<&Stored>, done: Done<E>) -> Self {
         let base = stored.map(|stored| stored.head.clone());
         let revision = base.as_ref().map_or(0, |head| head.revision);
-        Self { writes: Vec::new(), id, uid: None, base, terms: BTreeSet::new(), revision, done }
+        Self {
+            writes: Vec::new(),
+            id,
+            uid: None,
+            base,
+            terms: BTreeSet::new(),
+            revision,
+            done,
+        }
     }
 
     fn log_rows(&self) -> usize {
@@ -491,13 +537,19 @@ fn plan_delete<E>(book: BookId, stored: &Stored) -> Plan<E> {
     let mut writes = vec![
         Write::Delete(keys::head(book, head.id), unchanged(head)),
         Write::Delete(keys::uid(book, &head.uid), Condition::none()),
-        Write::Delete(keys::name_row(book, &head.sort_name, head.id), Condition::none()),
+        Write::Delete(
+            keys::name_row(book, &head.sort_name, head.id),
+            Condition::none(),
+        ),
     ];
     if head.inline.is_none() {
         writes.push(Write::Delete(keys::body(book, head.id), Condition::none()));
     }
     if head.original.is_some() {
-        writes.push(Write::Delete(keys::original(book, head.id), Condition::none()));
+        writes.push(Write::Delete(
+            keys::original(book, head.id),
+            Condition::none(),
+        ));
     }
     Plan {
         writes,
@@ -547,8 +599,16 @@ fn plan_put<E>(
         }
     }
     writes.push(Write::Put(rows.name, Condition::none()));
-    writes.extend(rows.body.into_iter().chain(rows.original).map(|item| Write::Put(item, Condition::none())));
-    let stored = Stored { head, json: entry.json.clone() };
+    writes.extend(
+        rows.body
+            .into_iter()
+            .chain(rows.original)
+            .map(|item| Write::Put(item, Condition::none())),
+    );
+    let stored = Stored {
+        head,
+        json: entry.json.clone(),
+    };
     Plan {
         writes,
         id,
@@ -556,7 +616,11 @@ fn plan_put<E>(
         base: base.cloned(),
         terms: entry.terms.clone(),
         revision: version.revision,
-        done: if base.is_some() { Done::Updated(stored) } else { Done::Created(stored) },
+        done: if base.is_some() {
+            Done::Updated(stored)
+        } else {
+            Done::Created(stored)
+        },
     }
 }
 
@@ -566,9 +630,17 @@ fn uid_taken(
     index: usize,
     item: Option<Item>,
 ) -> Result<Option<(ContactId, ContactId)>, StoreError> {
-    let Some(Write::Put(row, _)) = writes.get(index) else { return Ok(None) };
-    let (Some(item), true) = (item, row.text("sk")? == "U") else { return Ok(None) };
-    let card = |item: &Item| item.text("card")?.parse().map_err(|_| StoreError::Damaged("card"));
+    let Some(Write::Put(row, _)) = writes.get(index) else {
+        return Ok(None);
+    };
+    let (Some(item), true) = (item, row.text("sk")? == "U") else {
+        return Ok(None);
+    };
+    let card = |item: &Item| {
+        item.text("card")?
+            .parse()
+            .map_err(|_| StoreError::Damaged("card"))
+    };
     Ok(Some((card(row)?, card(&item)?)))
 }
 

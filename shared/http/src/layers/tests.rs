@@ -386,12 +386,17 @@ fn logged(level: tracing::Level, request: http::request::Builder) -> Vec<Value> 
         .with_max_level(level)
         .with_writer(move || Lines(Arc::clone(&writer)))
         .finish();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     tracing::subscriber::with_default(subscriber, || {
         runtime.block_on(send(app(), request, Body::empty()))
     });
     let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
@@ -411,14 +416,20 @@ impl std::io::Write for Lines {
 fn a_request_is_one_log_line_without_ids_query_or_headers() {
     let request = get_of("/items/secret-id?q=secret-query")
         .header("x-request-id", "r-1")
-        .header("x-amzn-trace-id", "Self=1-2;Root=1-67891233-abcdef012345678912345678")
+        .header(
+            "x-amzn-trace-id",
+            "Self=1-2;Root=1-67891233-abcdef012345678912345678",
+        )
         .header("authorization", "Bearer secret-token");
     let lines = logged(tracing::Level::INFO, request);
     let [line] = &lines[..] else {
         panic!("{lines:?}");
     };
     assert_eq!(line["span"]["request_id"], "r-1");
-    assert_eq!(line["span"]["trace_id"], "1-67891233-abcdef012345678912345678");
+    assert_eq!(
+        line["span"]["trace_id"],
+        "1-67891233-abcdef012345678912345678"
+    );
     assert_eq!(line["span"]["route"], "/items/{id}");
     assert_eq!(line["fields"]["method"], "GET");
     assert_eq!(line["fields"]["status"], 200);
@@ -428,7 +439,10 @@ fn a_request_is_one_log_line_without_ids_query_or_headers() {
 
 #[test]
 fn health_checks_are_logged_at_debug() {
-    assert_eq!(logged(tracing::Level::INFO, get_of("/health")), Vec::<Value>::new());
+    assert_eq!(
+        logged(tracing::Level::INFO, get_of("/health")),
+        Vec::<Value>::new()
+    );
     assert_eq!(logged(tracing::Level::DEBUG, get_of("/health")).len(), 1);
 }
 

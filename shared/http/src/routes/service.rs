@@ -13,7 +13,8 @@ use crate::{
     app::App,
     extract::Query,
     problem::{Problem, Result},
-    reference::Reference, representation,
+    reference::Reference,
+    representation,
 };
 
 /// Whether the process lives. Touches nothing.
