@@ -30,7 +30,7 @@ impl Engine {
     /// Opens the database in `dir`: the file `contacts.sqlite`, made if it is missing.
     ///
     /// The folder is made 0700, its files 0600. An answered write survives the death of the process
-    /// and of the machine: SQLite's write-ahead log is flushed to disk at each commit.
+    /// and of the machine: `SQLite`'s write-ahead log is flushed to disk at each commit.
     ///
     /// # Errors
     /// One line that names the folder and says what to do, if another process holds it, it cannot be
@@ -53,7 +53,7 @@ impl Engine {
     /// A database that lives as long as this value and touches no disk.
     ///
     /// # Errors
-    /// When SQLite cannot be started, which means that memory is short.
+    /// When `SQLite` cannot be started, which means that memory is short.
     pub fn memory() -> Result<Self> {
         Ok(Self::new(Database::memory()?, None))
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 
-/// SQLite's main file; `-wal` and `-shm` stand beside it and take over its permissions.
+/// `SQLite`'s main file; `-wal` and `-shm` stand beside it and take over its permissions.
 const DATABASE: &str = "contacts.sqlite";
 const LOCK: &str = "contacts.lock";
 

@@ -3,7 +3,7 @@
 //!
 //! The product speaks to DynamoDB through `aws-sdk-dynamodb` and nothing else. [`Engine::client`]
 //! gives that SDK a connector which hands each request to the engine (crate `dynoxide-rs`, one
-//! SQLite file) as a function call: no socket exists that another user of the machine could reach.
+//! `SQLite` file) as a function call: no socket exists that another user of the machine could reach.
 //! Where the caller is another process, [`serve`] opens a loopback port that answers only requests
 //! signed with the credential of this start.
 //!

@@ -110,7 +110,7 @@ async fn what_was_answered_is_there_after_reopening() {
     assert_eq!(get(&client, "a", "b").await, Some(n(1)));
 }
 
-/// The engine leaves `synchronous` as SQLite was built; were that to change, a power cut could lose
+/// The engine leaves `synchronous` as `SQLite` was built; were that to change, a power cut could lose
 /// answered writes.
 #[test]
 fn the_write_ahead_log_is_flushed_at_each_commit() {
