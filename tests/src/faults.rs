@@ -1,14 +1,5 @@
 //! A proxy between an SDK and a DynamoDB endpoint that does what DynamoDB and networks do on bad
 //! days, on command.
-//!
-//! ```no_run
-//! # async fn example(database: contacts_tests::dynamodb_local::Endpoint) -> anyhow::Result<()> {
-//! use contacts_tests::faults::{Fault, Faults, Rule};
-//! let faults = Faults::start(&database, 7).await?;
-//! faults.inject(Rule::new(Fault::Throttle).on("PutItem").times(2));
-//! let client = faults.endpoint().client();
-//! # Ok(()) }
-//! ```
 
 mod answers;
 mod proxy;
@@ -229,7 +220,6 @@ impl Faults {
     /// Leaves matching items (DynamoDB JSON) out of the answers of `GetItem`, `Query`, `Scan` and
     /// `BatchGetItem` until the returned value is dropped: what a reader sees of a transaction that
     /// has committed but is not yet visible everywhere. `TransactGetItems` shows all, as it would.
-    #[must_use]
     pub fn hide(&self, matches: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Hidden {
         lock(&self.0.plan).hidden.add(Box::new(matches))
     }
@@ -280,7 +270,7 @@ impl Plan {
     }
 }
 
-/// The next number in 0..1 of SplitMix64 (Steele, Lea and Flood 2014).
+/// The next number in 0..1 of `SplitMix64` (Steele, Lea and Flood 2014).
 fn draw(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut bits = *state;

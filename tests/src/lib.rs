@@ -1,7 +1,9 @@
 //! Black-box tests, and the stand-ins for AWS that they run against.
 
 pub mod alb;
+pub mod app;
 pub mod client;
+pub mod contract;
 pub mod differences;
 pub mod dynamodb_local;
 pub mod faults;

@@ -1,4 +1,8 @@
 //! Each stand-in does what it says, so that a test which passes on it means something.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test, in its helpers too"
+)]
 
 #[path = "stand_ins/dynamodb_local.rs"]
 mod dynamodb_local;

@@ -26,7 +26,14 @@ pub async fn run(settings: &Settings, metrics: PrometheusHandle) -> Result<()> {
     // Outlives the API's last request, and ends with the process.
     tokio::spawn(axum::serve(scrape, metrics_router(metrics)).into_future());
     let draining = app.draining();
-    server::serve(api, contacts_http::router(app), Options::default(), draining, stop).await;
+    server::serve(
+        api,
+        contacts_http::router(app),
+        Options::default(),
+        draining,
+        stop,
+    )
+    .await;
     Ok(())
 }
 

@@ -20,8 +20,8 @@ impl Drop for Container {
 }
 
 fn free() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound")
 }
 
 /// The binary in an environment of its own, with a database that nobody serves.
@@ -39,17 +39,17 @@ fn command(api: SocketAddr, metrics: SocketAddr) -> Command {
 }
 
 fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = TcpStream::connect(address).expect("it listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    stream.read_to_string(&mut answer).expect("it answers");
     answer
 }
 
 fn start() -> Container {
     let (api, metrics) = (free(), free());
-    let child = command(api, metrics).spawn().unwrap();
+    let child = command(api, metrics).spawn().expect("the binary starts");
     let mut container = Container {
         child,
         api,
@@ -57,7 +57,14 @@ fn start() -> Container {
     };
     let started = Instant::now();
     while TcpStream::connect(api).is_err() || TcpStream::connect(metrics).is_err() {
-        assert!(container.child.try_wait().unwrap().is_none(), "it ended");
+        assert!(
+            container
+                .child
+                .try_wait()
+                .expect("it can be asked")
+                .is_none(),
+            "it ended"
+        );
         assert!(
             started.elapsed() < Duration::from_secs(30),
             "it does not listen"
@@ -69,13 +76,16 @@ fn start() -> Container {
 
 fn healthcheck(api: SocketAddr) -> ExitStatus {
     let mut command = command(api, api);
-    command.arg("healthcheck").status().unwrap()
+    command
+        .arg("healthcheck")
+        .status()
+        .expect("the binary runs")
 }
 
 /// The exit code and the only line on standard error.
 fn refused(mut command: Command) -> (Option<i32>, String) {
-    let output = command.output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
+    let output = command.output().expect("the binary runs");
+    let text = String::from_utf8(output.stderr).expect("it is text");
     assert_eq!(text.lines().count(), 1, "{text}");
     (output.status.code(), text)
 }

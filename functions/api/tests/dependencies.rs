@@ -23,12 +23,12 @@ fn built_from(door: &str) -> BTreeSet<String> {
         ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .unwrap();
+        .expect("cargo runs");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
     // Lines are `name v1.2.3 …` or `name feature "feature" …`.
     String::from_utf8(output.stdout)
-        .unwrap()
+        .expect("it is text")
         .lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();

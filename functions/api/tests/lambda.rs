@@ -39,19 +39,19 @@ fn echo() -> Router {
 }
 
 async fn replay(event: &str) -> Value {
-    serde_json::to_value(answer(&echo(), event).await).unwrap()
+    serde_json::to_value(answer(&echo(), event).await).expect("it is JSON")
 }
 
 /// What the router saw of `event`.
 async fn seen(event: &str) -> Value {
     let answer = replay(event).await;
     assert_eq!(answer["statusCode"], 200, "{answer}");
-    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+    serde_json::from_str(answer["body"].as_str().expect("it is text")).expect("it is JSON")
 }
 
 /// The multi-value event with one member changed.
 fn with(member: &str, value: Value) -> String {
-    let mut event: Value = serde_json::from_str(MULTI_VALUE).unwrap();
+    let mut event: Value = serde_json::from_str(MULTI_VALUE).expect("it is JSON");
     event[member] = value;
     event.to_string()
 }

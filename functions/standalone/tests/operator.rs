@@ -23,8 +23,8 @@ impl Drop for Standalone {
 }
 
 fn free() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound")
 }
 
 fn command(data: &Path, api: SocketAddr, metrics: SocketAddr) -> Command {
@@ -50,8 +50,8 @@ impl Standalone {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
+            .expect("the binary starts");
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut service = Self {
             child,
             output,
@@ -59,7 +59,7 @@ impl Standalone {
             metrics,
         };
         let mut line = String::new();
-        service.output.read_line(&mut line).unwrap();
+        service.output.read_line(&mut line).expect("it is text");
         assert_eq!(line, format!("contact-manager answers on http://{api}\n"));
         (service, line)
     }
@@ -67,20 +67,22 @@ impl Standalone {
     /// Stops the service; what else it has written to standard output.
     fn stop(mut self) -> String {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        let kill = Command::new("kill").arg(pid).status();
+        assert!(kill.is_ok_and(|status| status.success()));
+        let status = self.child.wait().expect("it was started");
+        assert_eq!(status.code(), Some(0));
         let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
+        self.output.read_to_string(&mut rest).expect("it is text");
         rest
     }
 }
 
 fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = TcpStream::connect(address).expect("it listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    stream.read_to_string(&mut answer).expect("it answers");
     answer
 }
 
@@ -91,8 +93,8 @@ fn succeeded(output: &Output) {
 
 /// Asserts that the start is refused with exit code 2 and one line that has `word`.
 fn refused(mut command: Command, word: &str) {
-    let output = command.output().unwrap();
-    let line = String::from_utf8(output.stderr).unwrap();
+    let output = command.output().expect("the binary runs");
+    let line = String::from_utf8(output.stderr).expect("it is text");
     assert_eq!(output.status.code(), Some(2), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
     assert!(line.contains(word), "{word} in {line}");

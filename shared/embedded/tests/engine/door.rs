@@ -97,6 +97,50 @@ async fn the_credential_of_this_start_opens_it() {
     assert_eq!((status, code.as_str()), (400, "ResourceNotFoundException"));
 }
 
+/// The bytes of a request that the SDK signed with this server's credential.
+async fn signed_request(server: &Server) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let elsewhere = format!("http://{}", listener.local_addr().unwrap());
+    let client = Client::from_conf(server.config().endpoint_url(elsewhere).build());
+    let sending = tokio::spawn(client.describe_table().table_name(TABLE).send());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = String::new();
+    while !request.ends_with('}') {
+        let mut part = [0; 4096];
+        let length = stream.read(&mut part).await.unwrap();
+        request += std::str::from_utf8(&part[..length]).unwrap();
+    }
+    sending.abort();
+    request
+}
+
+async fn send(server: &Server, request: &str) -> u16 {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    std::str::from_utf8(&answer[9..]).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_signature_is_good_for_its_own_request_only() {
+    let server = server().await;
+    let request = signed_request(&server).await;
+    // The table does not exist, which is only told to whom it may concern.
+    assert_eq!(send(&server, &request).await, 400);
+    for (from, to) in [
+        (TABLE, "contactz"),
+        ("DescribeTable", "DeleteTable12"),
+        ("us-east-1", "us-east-2"),
+        ("x-amz-date: 20", "x-amz-date: 21"),
+        ("host: 127", "host: 128"),
+    ] {
+        let changed = request.replacen(from, to, 1);
+        assert_ne!(changed, request, "{from}");
+        assert_eq!(send(&server, &changed).await, 403, "{from}");
+    }
+}
+
 #[tokio::test]
 async fn it_listens_on_loopback_only() {
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
