@@ -43,7 +43,9 @@ pub fn operation(method: &str, path: &str) -> Option<(&'static str, &'static Val
 #[must_use]
 pub fn lambda_bytes(response: &Response) -> usize {
     let is_text = response.text("content-type").is_none_or(|kind| {
-        kind.starts_with("application/json") || kind.contains("+json") || kind.starts_with("text/html")
+        kind.starts_with("application/json")
+            || kind.contains("+json")
+            || kind.starts_with("text/html")
     });
     let body = match std::str::from_utf8(&response.body) {
         Ok(text) if is_text => text.to_owned(),
@@ -74,7 +76,10 @@ pub fn check(request: &Request, response: &Response) {
     let what = || {
         let body = String::from_utf8_lossy(&response.body);
         let start: String = body.chars().take(600).collect();
-        format!("{} {target} gave {} {start}", request.method, response.status)
+        format!(
+            "{} {target} gave {} {start}",
+            request.method, response.status
+        )
     };
     for (name, value) in [
         ("cache-control", "no-store"),
@@ -109,13 +114,20 @@ fn problem(response: &Response, id: &str, what: &str) {
         Some("application/problem+json"),
         "{what}"
     );
-    let problem = response.json().unwrap_or_else(|error| panic!("{error}: {what}"));
+    let problem = response
+        .json()
+        .unwrap_or_else(|error| panic!("{error}: {what}"));
     assert_eq!(problem["status"], response.status, "{what}");
     assert_eq!(problem["request_id"], id, "{what}");
     let kind = problem["type"].as_str().unwrap_or_default();
     assert!(kind.starts_with("/docs#problem-"), "{what}");
     for member in ["title", "detail"] {
-        assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{what}");
+        assert!(
+            problem[member]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{what}"
+        );
     }
     if [401, 403].contains(&response.status) && problem["detail"] != SCOPE_EXCEEDED {
         let challenge = response.text("www-authenticate").unwrap_or_default();
@@ -138,13 +150,21 @@ fn body(request: &Request, response: &Response, said: &Value, what: &str) {
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let content = &said["content"];
     if request.method == "HEAD" || content.is_null() {
-        assert!(response.body.is_empty(), "a body that is not documented: {what}");
+        assert!(
+            response.body.is_empty(),
+            "a body that is not documented: {what}"
+        );
         return;
     }
     let said = &content[kind];
-    assert!(!said.is_null(), "the type {kind:?} is not documented: {what}");
+    assert!(
+        !said.is_null(),
+        "the type {kind:?} is not documented: {what}"
+    );
     if kind.ends_with("json") {
-        let value = response.json().unwrap_or_else(|error| panic!("{error}: {what}"));
+        let value = response
+            .json()
+            .unwrap_or_else(|error| panic!("{error}: {what}"));
         if let Err(why) = conforms(&said["schema"], &value, "") {
             panic!("{why}: {what}");
         }
@@ -158,7 +178,9 @@ fn body(request: &Request, response: &Response, said: &Value, what: &str) {
 /// The JSON pointer of what does not fit, and why.
 pub fn conforms(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
-        let target = reference.strip_prefix('#').and_then(|path| DOCUMENT.pointer(path));
+        let target = reference
+            .strip_prefix('#')
+            .and_then(|path| DOCUMENT.pointer(path));
         let target = target.ok_or_else(|| format!("{reference} leads nowhere"))?;
         return conforms(target, value, at);
     }
@@ -191,7 +213,8 @@ pub fn conforms(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if !fits {
         return Err(format!("{at} is not of the type {}", schema["type"]));
     }
-    if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object()) {
+    if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object())
+    {
         for name in schema["required"].as_array().into_iter().flatten() {
             if !object.contains_key(name.as_str().unwrap_or_default()) {
                 return Err(format!("{at} lacks {name}"));

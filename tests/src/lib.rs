@@ -11,3 +11,4 @@ pub mod lambda_runtime;
 pub mod oidc;
 pub mod process;
 pub mod tools;
+pub mod twins;

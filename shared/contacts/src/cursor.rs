@@ -7,10 +7,11 @@ use crate::error::{Error, Result};
 
 const BINDING: usize = 6;
 
-/// Binds a cursor to what was asked for: a cursor of one search is no cursor of another.
-fn binding(scope: &[&str]) -> [u8; BINDING] {
+/// Binds a place to what was asked for: a cursor of one search is no cursor of another, and a damaged
+/// one is none at all.
+fn binding(scope: &[&str], position: &[u8]) -> [u8; BINDING] {
     let mut hash = Sha256::new();
-    for part in scope {
+    for part in scope.iter().map(|part| part.as_bytes()).chain([position]) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -20,7 +21,7 @@ fn binding(scope: &[&str]) -> [u8; BINDING] {
 }
 
 pub(crate) fn encode(scope: &[&str], position: &str) -> String {
-    let mut bytes = binding(scope).to_vec();
+    let mut bytes = binding(scope, position.as_bytes()).to_vec();
     bytes.extend_from_slice(position.as_bytes());
     BASE64URL_NOPAD.encode(&bytes)
 }
@@ -30,7 +31,7 @@ pub(crate) fn decode(scope: &[&str], cursor: &str) -> Result<String> {
         .decode(cursor.as_bytes())
         .map_err(|_| Error::InvalidCursor)?;
     match bytes.split_at_checked(BINDING) {
-        Some((bound, position)) if bound == binding(scope) => {
+        Some((bound, position)) if bound == binding(scope, position) => {
             String::from_utf8(position.to_vec()).map_err(|_| Error::InvalidCursor)
         }
         _ => Err(Error::InvalidCursor),
@@ -46,6 +47,8 @@ mod tests {
         let cursor = encode(&["list", "book"], "anna\u{1f}1");
         assert_eq!(decode(&["list", "book"], &cursor).unwrap(), "anna\u{1f}1");
         assert!(decode(&["list", "other"], &cursor).is_err());
+        assert!(decode(&["list", "book"], &cursor[..cursor.len() - 4]).is_err());
+        assert!(decode(&["list", "book"], &format!("{cursor}AAAA")).is_err());
         assert!(decode(&["list", "book"], "AAAA").is_err());
         assert!(decode(&["list", "book"], "not base64!").is_err());
     }

@@ -218,7 +218,12 @@ impl Contacts {
         let after = after
             .map(|id| id.parse().map_err(|_| Error::InvalidCursor))
             .transpose()?;
-        let (tokens, next) = self.store.tokens(who, after, limit).await?;
+        // One more than asked for shows whether this page is the last.
+        let (mut tokens, mut next) = self.store.tokens(who, after, limit + 1).await?;
+        if tokens.len() > limit {
+            tokens.truncate(limit);
+            next = tokens.last().map(|token| token.id);
+        }
         Ok((
             tokens,
             next.map(|id| crate::cursor::encode(&scope, &id.to_string())),

@@ -22,6 +22,9 @@ pub use crate::problem_kind::{Kind, schema};
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// Bytes of a JSON pointer in a problem; longer ones are cut.
+const MAX_POINTER: usize = 128;
+
 /// One failure, ready to become an answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Problem(Box<Inner>);
@@ -146,10 +149,15 @@ impl Problem {
         P: fmt::Display,
         D: fmt::Display,
     {
+        // A pointer is made of the client's own member names, which may be of any length.
+        let short = |text: String| {
+            let end = text.floor_char_boundary(MAX_POINTER);
+            if end < text.len() { format!("{}…", &text[..end]) } else { text }
+        };
         let errors: Vec<Value> = violations
             .into_iter()
             .map(|(pointer, detail)| {
-                json!({"pointer": pointer.to_string(), "detail": detail.to_string()})
+                json!({"pointer": short(pointer.to_string()), "detail": detail.to_string()})
             })
             .collect();
         Self::new(

@@ -8,9 +8,7 @@ const GIVEN: [&str; 32] = [
     "Viktor", "Wanda", "Xenia", "Yusuf", "Zofia", "Amara", "Boris", "Chloe", "Diego", "Emil",
     "Freya",
 ];
-const MIDDLE: [&str; 8] = [
-    "Noor", "Lux", "Mika", "Reza", "Sol", "Tove", "Vera", "Yara",
-];
+const MIDDLE: [&str; 8] = ["Noor", "Lux", "Mika", "Reza", "Sol", "Tove", "Vera", "Yara"];
 const FAMILY: [&str; 32] = [
     "Abbott", "Bauer", "Castro", "Dubois", "Eriksen", "Fischer", "Garcia", "Haddad", "Ivanov",
     "Jansen", "Kowalski", "Lindgren", "Moreau", "Novak", "Okafor", "Petrov", "Quist", "Rossi",

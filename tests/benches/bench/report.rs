@@ -43,8 +43,8 @@ pub(crate) const COMPARED: [&str; 5] = ["measured", "product", "peer", "goal", "
 /// What was to be reached, and whether it was.
 #[derive(Debug)]
 pub(crate) struct Goal {
-    wanted: String,
-    reached: &'static str,
+    pub(crate) wanted: String,
+    pub(crate) reached: &'static str,
 }
 
 impl Goal {
@@ -58,13 +58,9 @@ impl Goal {
     pub(crate) fn new(wanted: &str, reached: bool) -> Self {
         Self {
             wanted: wanted.to_owned(),
-            reached: yes(reached),
+            reached: if reached { "yes" } else { "**no**" },
         }
     }
-}
-
-pub(crate) fn yes(reached: bool) -> &'static str {
-    if reached { "yes" } else { "**no**" }
 }
 
 /// Markdown, aligned, so that it can be read on a terminal too.

@@ -40,10 +40,16 @@ async fn each_write_has_its_outcome_in_order() {
     let answer = ok(&me.post(BATCH, &items).await);
     assert_eq!(members(&answer), ["items"]);
     let outcomes = answer["items"].as_array().unwrap();
-    let statuses: Vec<_> = outcomes.iter().map(|one| one["status"].as_u64().unwrap()).collect();
+    let statuses: Vec<_> = outcomes
+        .iter()
+        .map(|one| one["status"].as_u64().unwrap())
+        .collect();
     assert_eq!(
         statuses,
-        [201, 200, 412, 204, 404, 200, 409, 422, 400, 400, 404, 404, 404, 400, 400, 400, 400, 422, 201]
+        [
+            201, 200, 412, 204, 404, 200, 409, 422, 400, 400, 404, 404, 404, 400, 400, 400, 400,
+            422, 201
+        ]
     );
     for outcome in outcomes {
         match outcome["status"].as_u64().unwrap() {
@@ -84,7 +90,10 @@ async fn later_writes_see_earlier_ones() {
     ]});
     let answer = ok(&me.post(BATCH, &items).await);
     let outcomes = answer["items"].as_array().unwrap();
-    let statuses: Vec<_> = outcomes.iter().map(|one| one["status"].as_u64().unwrap()).collect();
+    let statuses: Vec<_> = outcomes
+        .iter()
+        .map(|one| one["status"].as_u64().unwrap())
+        .collect();
     assert_eq!(statuses, [201, 409, 200, 412, 200, 204, 404]);
     assert_eq!(outcomes[1]["error"]["contact"], outcomes[0]["id"]);
     me.app.check().await.unwrap();
@@ -100,7 +109,10 @@ async fn two_hundred_items_are_the_most() {
         json!({"items": items})
     };
     let refused = problem(&me.post(BATCH, &items(201)).await, 413, "too-large");
-    assert_eq!((&refused["maximum"], &refused["actual"]), (&json!(200), &json!(201)));
+    assert_eq!(
+        (&refused["maximum"], &refused["actual"]),
+        (&json!(200), &json!(201))
+    );
     assert_eq!(me.all(CONTACTS).await.unwrap().len(), 0);
     let answer = ok(&me.post(BATCH, &items(200)).await);
     let outcomes = answer["items"].as_array().unwrap();
@@ -108,13 +120,19 @@ async fn two_hundred_items_are_the_most() {
     let listed = me.all(&format!("{CONTACTS}?limit=500")).await.unwrap();
     assert_eq!(listed.len(), 200);
     for (number, outcome) in outcomes.iter().enumerate() {
-        let item = listed.iter().find(|item| item["id"] == outcome["id"]).unwrap();
+        let item = listed
+            .iter()
+            .find(|item| item["id"] == outcome["id"])
+            .unwrap();
         assert_eq!(item["summary"]["name"], format!("Person {number}"));
     }
     let vcard = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:A\r\nEND:VCARD\r\n";
     let refused = me.post_vcard(BATCH, vcard.repeat(201).as_bytes()).await;
     problem(&refused, 413, "too-large");
-    assert_eq!(ok(&me.post(BATCH, &json!({"items": []})).await), json!({"items": []}));
+    assert_eq!(
+        ok(&me.post(BATCH, &json!({"items": []})).await),
+        json!({"items": []})
+    );
     me.app.check().await.unwrap();
 }
 
@@ -133,9 +151,18 @@ async fn a_batch_that_cannot_be_read_is_refused_whole() {
         problem(&me.post(BATCH, &body).await, 400, "invalid-json");
     }
     for vcards in ["", "nonsense", "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:A\r\n"] {
-        problem(&me.post_vcard(BATCH, vcards.as_bytes()).await, 422, "invalid-vcard");
+        problem(
+            &me.post_vcard(BATCH, vcards.as_bytes()).await,
+            422,
+            "invalid-vcard",
+        );
     }
-    problem(&me.send(Request::new("POST", BATCH).body("text/plain", "x")).await, 415, "unsupported-media-type");
+    problem(
+        &me.send(Request::new("POST", BATCH).body("text/plain", "x"))
+            .await,
+        415,
+        "unsupported-media-type",
+    );
     let mixed = "BEGIN:VCARD\r\nVERSION:9\r\nFN:A\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:4.0\r\nFN:B\r\nEND:VCARD\r\n";
     let answer = ok(&me.post_vcard(BATCH, mixed.as_bytes()).await);
     assert_eq!(answer["items"][0]["status"], 422);

@@ -47,15 +47,26 @@ async fn a_book_is_made_renamed_counted_and_deleted() {
     assert_eq!(contact["book"], book["id"]);
     let full = ok(&me.get(&path).await);
     assert_eq!(full["contacts"], 1);
-    assert_eq!(full["etag"], renamed["etag"], "the count is not in the ETag");
+    assert_eq!(
+        full["etag"], renamed["etag"],
+        "the count is not in the ETag"
+    );
     problem(&me.delete(&path).await, 409, "book-not-empty");
     let contact = format!("{path}/contacts/{}", text(&contact["id"]));
     assert_eq!(me.delete(&contact).await.status, 204);
     assert_eq!(me.delete(&path).await.status, 204);
-    for response in [me.get(&path).await, me.delete(&path).await, me.get(&contact).await] {
+    for response in [
+        me.get(&path).await,
+        me.delete(&path).await,
+        me.get(&contact).await,
+    ] {
         problem(&response, 404, "book-not-found");
     }
-    problem(&me.patch(&path, &json!({"name": "x"})).await, 404, "book-not-found");
+    problem(
+        &me.patch(&path, &json!({"name": "x"})).await,
+        404,
+        "book-not-found",
+    );
     me.app.check().await.unwrap();
 }
 
@@ -63,7 +74,10 @@ async fn a_book_is_made_renamed_counted_and_deleted() {
 async fn names_have_limits() {
     let me = somebody().await;
     let longest = "é".repeat(200);
-    assert_eq!(created(&me.post("/v1/books", &json!({"name": longest})).await)["name"], longest);
+    assert_eq!(
+        created(&me.post("/v1/books", &json!({"name": longest})).await)["name"],
+        longest
+    );
     for body in [
         json!({}),
         json!([]),
@@ -77,7 +91,11 @@ async fn names_have_limits() {
         json!({"name": "a", "color": "red"}),
     ] {
         problem(&me.post("/v1/books", &body).await, 400, "invalid-json");
-        problem(&me.patch("/v1/books/default", &body).await, 400, "invalid-json");
+        problem(
+            &me.patch("/v1/books/default", &body).await,
+            400,
+            "invalid-json",
+        );
     }
 }
 
@@ -86,13 +104,19 @@ async fn books_have_preconditions() {
     let me = somebody().await;
     let book = ok(&me.get("/v1/books/default").await);
     let etag = text(&book["etag"]);
-    let get = |name: &str, value: &str| me.send(Request::new("GET", "/v1/books/default").header(name, value));
+    let get = |name: &str, value: &str| {
+        me.send(Request::new("GET", "/v1/books/default").header(name, value))
+    };
     let unchanged = get("if-none-match", etag).await;
     assert_eq!(unchanged.status, 304);
     assert_eq!(unchanged.text("etag"), Some(etag));
     assert_eq!(get("if-none-match", "\"other\"").await.status, 200);
     assert_eq!(get("if-match", etag).await.status, 200);
-    let failed = problem(&get("if-match", "\"other\"").await, 412, "precondition-failed");
+    let failed = problem(
+        &get("if-match", "\"other\"").await,
+        412,
+        "precondition-failed",
+    );
     assert_eq!(failed["etag"], etag);
     problem(&get("if-match", "other").await, 400, "invalid-header");
 
@@ -109,7 +133,11 @@ async fn books_have_preconditions() {
     let path = format!("/v1/books/{}", text(&other["id"]));
     let delete = |tag: &str| me.send(Request::new("DELETE", &path).header("if-match", tag));
     problem(&delete("\"77\"").await, 412, "precondition-failed");
-    problem(&delete(&format!("W/{}", text(&other["etag"]))).await, 412, "precondition-failed");
+    problem(
+        &delete(&format!("W/{}", text(&other["etag"]))).await,
+        412,
+        "precondition-failed",
+    );
     assert_eq!(delete(text(&other["etag"])).await.status, 204);
     drop(renamed);
 }
@@ -119,11 +147,17 @@ async fn books_come_in_pages() {
     let me = somebody().await;
     add(&me, "in the default book").await;
     for number in 0..6 {
-        created(&me.post("/v1/books", &json!({"name": format!("Book {number}")})).await);
+        created(
+            &me.post("/v1/books", &json!({"name": format!("Book {number}")}))
+                .await,
+        );
     }
     let all = me.all("/v1/books").await.unwrap();
     assert_eq!(all.len(), 7);
     for limit in [1, 2, 3, 7, 500] {
-        assert_eq!(me.all(&format!("/v1/books?limit={limit}")).await.unwrap(), all);
+        assert_eq!(
+            me.all(&format!("/v1/books?limit={limit}")).await.unwrap(),
+            all
+        );
     }
 }

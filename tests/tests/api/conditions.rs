@@ -15,7 +15,10 @@ async fn reads_are_304_for_the_representation_that_is_known() {
     let contact = add(&me, "Ada").await;
     let etag = text(&contact["etag"]).to_owned();
     let of_vcard = vcard_tag(&etag);
-    assert_eq!(me.get_vcard(&at(&contact)).await.text("etag"), Some(&*of_vcard));
+    assert_eq!(
+        me.get_vcard(&at(&contact)).await.text("etag"),
+        Some(&*of_vcard)
+    );
     let get = |accept: &str, name: &str, value: &str| {
         let request = Request::new("GET", at(&contact)).header("accept", accept);
         me.send(request.header(name, value))
@@ -43,7 +46,11 @@ async fn reads_are_304_for_the_representation_that_is_known() {
             assert_eq!(get(accept, "if-match", &good).await.status, 200, "{good}");
         }
         for bad in ["\"9\"".to_owned(), format!("W/{own}")] {
-            let failed = problem(&get(accept, "if-match", &bad).await, 412, "precondition-failed");
+            let failed = problem(
+                &get(accept, "if-match", &bad).await,
+                412,
+                "precondition-failed",
+            );
             assert_eq!(failed["etag"], **own);
         }
     }
@@ -80,16 +87,37 @@ async fn writes_happen_only_under_their_conditions() {
             let failed = problem(&failed, 412, "precondition-failed");
             assert_eq!(failed["etag"], etag, "{method} {name} {value}");
         }
-        assert_eq!(ok(&me.get(&path).await)["etag"], etag, "nothing was written");
-        problem(&write(method, "if-match", "x".into()).await, 400, "invalid-header");
+        assert_eq!(
+            ok(&me.get(&path).await)["etag"],
+            etag,
+            "nothing was written"
+        );
+        problem(
+            &write(method, "if-match", "x".into()).await,
+            400,
+            "invalid-header",
+        );
     }
     let etag = text(&contact["etag"]).to_owned();
     assert_eq!(write("PUT", "if-match", vcard_tag(&etag)).await.status, 200);
-    problem(&write("PUT", "if-match", etag).await, 412, "precondition-failed");
+    problem(
+        &write("PUT", "if-match", etag).await,
+        412,
+        "precondition-failed",
+    );
     let etag = text(&ok(&me.get(&path).await)["etag"]).to_owned();
-    assert_eq!(write("PATCH", "if-match", format!("\"0\", {etag}")).await.status, 200);
+    assert_eq!(
+        write("PATCH", "if-match", format!("\"0\", {etag}"))
+            .await
+            .status,
+        200
+    );
     assert_eq!(write("DELETE", "if-match", "*".into()).await.status, 204);
-    problem(&write("DELETE", "if-match", "*".into()).await, 404, "contact-not-found");
+    problem(
+        &write("DELETE", "if-match", "*".into()).await,
+        404,
+        "contact-not-found",
+    );
 }
 
 #[tokio::test]
@@ -102,15 +130,25 @@ async fn accept_chooses_between_json_and_vcard() {
             ("*/*", "application/json"),
             ("text/*", "text/vcard; charset=utf-8"),
             ("text/vcard; version=4.0", "text/vcard; charset=utf-8"),
-            ("application/json;q=0.2, text/vcard;q=0.3", "text/vcard; charset=utf-8"),
+            (
+                "application/json;q=0.2, text/vcard;q=0.3",
+                "text/vcard; charset=utf-8",
+            ),
             ("text/html, */*;q=0.1", "application/json"),
             ("nonsense", "application/json"),
         ] {
-            assert_eq!(get(accept).await.text("content-type"), Some(kind), "{accept}");
+            assert_eq!(
+                get(accept).await.text("content-type"),
+                Some(kind),
+                "{accept}"
+            );
         }
         for accept in ["image/png", "*/*;q=0", "text/html"] {
             let refused = problem(&get(accept).await, 406, "not-acceptable");
-            assert_eq!(refused["offered"], json!(["application/json", "text/vcard"]));
+            assert_eq!(
+                refused["offered"],
+                json!(["application/json", "text/vcard"])
+            );
         }
     }
 }

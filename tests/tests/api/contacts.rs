@@ -22,13 +22,20 @@ async fn a_contact_has_its_shape_and_the_card_that_was_sent() {
     });
     let response = me.post(CONTACTS, &sent).await;
     let contact = created(&response);
-    assert_eq!(members(&contact), ["id", "book", "etag", "created", "updated", "card"]);
+    assert_eq!(
+        members(&contact),
+        ["id", "book", "etag", "created", "updated", "card"]
+    );
     is_id(&contact["id"]);
     is_id(&contact["book"]);
     is_time(&contact["created"]);
     assert_eq!(contact["created"], contact["updated"]);
     assert_eq!(contact["card"], sent);
-    let location = format!("/v1/books/{}/contacts/{}", text(&contact["book"]), text(&contact["id"]));
+    let location = format!(
+        "/v1/books/{}/contacts/{}",
+        text(&contact["book"]),
+        text(&contact["id"])
+    );
     assert_eq!(response.text("location"), Some(&*location));
     assert_eq!(response.text("etag"), Some(text(&contact["etag"])));
     assert_eq!(response.text("vary"), Some("accept"));
@@ -37,7 +44,10 @@ async fn a_contact_has_its_shape_and_the_card_that_was_sent() {
     assert_eq!(read.text("etag"), Some(text(&contact["etag"])));
     assert_eq!(read.text("vary"), Some("accept"));
     let written = String::from_utf8(read.body).unwrap();
-    assert!(written.contains("2.50") && written.contains("1.10"), "{written}");
+    assert!(
+        written.contains("2.50") && written.contains("1.10"),
+        "{written}"
+    );
 }
 
 #[tokio::test]
@@ -77,16 +87,30 @@ async fn a_uid_never_changes() {
     let mut other = card("Ada King");
     other["uid"] = json!("urn:example:other");
     problem(&me.put(&at(&contact), &other).await, 409, "uid-changed");
-    problem(&me.patch(&at(&contact), &json!({"uid": "urn:example:other"})).await, 409, "uid-changed");
-    problem(&me.patch(&at(&contact), &json!({"uid": null})).await, 409, "uid-changed");
+    problem(
+        &me.patch(&at(&contact), &json!({"uid": "urn:example:other"}))
+            .await,
+        409,
+        "uid-changed",
+    );
+    problem(
+        &me.patch(&at(&contact), &json!({"uid": null})).await,
+        409,
+        "uid-changed",
+    );
     let vcard = "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:urn:x\r\nFN:Ada\r\nEND:VCARD\r\n";
     let put = Request::new("PUT", at(&contact)).body("text/vcard", vcard);
     problem(&me.send(put).await, 409, "uid-changed");
 
     let put = ok(&me.put(&at(&contact), &card("Ada King")).await);
-    assert_eq!(put["card"]["uid"], contact["card"]["uid"], "a PUT without uid keeps it");
+    assert_eq!(
+        put["card"]["uid"], contact["card"]["uid"],
+        "a PUT without uid keeps it"
+    );
     let vcard = vcard.replace("UID:urn:x\r\n", "");
-    let put = ok(&me.send(Request::new("PUT", at(&contact)).body("text/vcard", vcard.clone())).await);
+    let put = ok(&me
+        .send(Request::new("PUT", at(&contact)).body("text/vcard", vcard.clone()))
+        .await);
     assert_eq!(put["card"]["uid"], contact["card"]["uid"]);
     assert_eq!(me.get_vcard(&at(&contact)).await.body, vcard.as_bytes());
 }
@@ -99,15 +123,27 @@ async fn a_write_that_changes_nothing_keeps_etag_and_updated() {
     assert_eq!(ok(&me.put(&at(&contact), &contact["card"]).await), contact);
     assert_eq!(ok(&me.put(&at(&contact), &card("Ada")).await), contact);
     assert_eq!(ok(&me.patch(&at(&contact), &json!({})).await), contact);
-    assert_eq!(ok(&me.patch(&at(&contact), &json!({"name": {"full": "Ada"}})).await), contact);
-    assert_eq!(ok(&me.patch(&at(&contact), &json!({"nicknames": null})).await), contact);
+    assert_eq!(
+        ok(&me
+            .patch(&at(&contact), &json!({"name": {"full": "Ada"}}))
+            .await),
+        contact
+    );
+    assert_eq!(
+        ok(&me.patch(&at(&contact), &json!({"nicknames": null})).await),
+        contact
+    );
 
     let vcard = b"BEGIN:VCARD\r\nVERSION:3.0\r\nN:King;Ada;;;\r\nFN:Ada King\r\nEND:VCARD\r\n";
     let made = created(&me.post_vcard(CONTACTS, vcard).await);
     let put = Request::new("PUT", at(&made)).body("text/vcard", &vcard[..]);
     assert_eq!(ok(&me.send(put).await), made);
     assert_eq!(ok(&me.put(&at(&made), &made["card"]).await), made);
-    assert_eq!(me.get_vcard(&at(&made)).await.body, vcard, "the same card keeps the vCard");
+    assert_eq!(
+        me.get_vcard(&at(&made)).await.body,
+        vcard,
+        "the same card keeps the vCard"
+    );
     let (changes, _) = me.changes("default", Some(&token), 500).await.unwrap();
     assert_eq!(changes.len(), 1, "only the new contact: {changes:?}");
 }
@@ -116,7 +152,8 @@ async fn a_write_that_changes_nothing_keeps_etag_and_updated() {
 async fn a_merge_patch_merges_maps_and_replaces_the_rest() {
     let me = somebody().await;
     let mut ada = card("Ada");
-    ada["emails"] = json!({"a": {"address": "a@example.org", "pref": 1}, "b": {"address": "b@example.org"}});
+    ada["emails"] =
+        json!({"a": {"address": "a@example.org", "pref": 1}, "b": {"address": "b@example.org"}});
     ada["keywords"] = json!({"friends": true, "team": true});
     ada["example.com:x"] = json!([1, 2, {"a": null}]);
     let contact = created(&me.post(CONTACTS, &ada).await);
@@ -132,7 +169,11 @@ async fn a_merge_patch_merges_maps_and_replaces_the_rest() {
         json!({"a": {"address": "a@example.org", "label": "work"}, "c": {"address": "c@example.org"}})
     );
     assert_eq!(patched["card"].get("keywords"), None);
-    assert_eq!(patched["card"]["example.com:x"], json!([{"b": null}]), "null within a list stays");
+    assert_eq!(
+        patched["card"]["example.com:x"],
+        json!([{"b": null}]),
+        "null within a list stays"
+    );
     assert_eq!(patched["card"]["nicknames"]["n"]["name"], "Countess");
     assert_eq!(patched["card"]["name"], ada["name"]);
     assert_eq!(patched["created"], contact["created"]);
@@ -140,7 +181,13 @@ async fn a_merge_patch_merges_maps_and_replaces_the_rest() {
     // JSON as it is will do for a patch as well.
     let request = Request::new("PATCH", at(&contact)).json(&json!({"nicknames": null}));
     assert_eq!(ok(&me.send(request).await)["card"].get("nicknames"), None);
-    for wrong in [json!({"emails": 5}), json!({"version": null}), json!([]), json!(null), json!("x")] {
+    for wrong in [
+        json!({"emails": 5}),
+        json!({"version": null}),
+        json!([]),
+        json!(null),
+        json!("x"),
+    ] {
         problem(&me.patch(&at(&contact), &wrong).await, 422, "invalid-card");
     }
 }
@@ -166,7 +213,10 @@ async fn everything_wrong_with_a_card_is_said_at_once() {
         ("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\n", "no end"),
         ("FN:Ada\r\n", "no begin"),
         ("", "nothing"),
-        ("BEGIN:VCARD\r\nVERSION:5.0\r\nFN:Ada\r\nEND:VCARD\r\n", "no such version"),
+        (
+            "BEGIN:VCARD\r\nVERSION:5.0\r\nFN:Ada\r\nEND:VCARD\r\n",
+            "no such version",
+        ),
     ] {
         let refused = me.post_vcard(CONTACTS, vcard.as_bytes()).await;
         assert_eq!(refused.status, 422, "{why}");
@@ -199,7 +249,8 @@ async fn an_unknown_or_malformed_id_is_404_for_every_method() {
         for response in [
             me.get(&path).await,
             me.post(&path, &card("x")).await,
-            me.post(&format!("{path}/batch"), &json!({"items": []})).await,
+            me.post(&format!("{path}/batch"), &json!({"items": []}))
+                .await,
             me.get(&format!("/v1/books/{book}/changes")).await,
         ] {
             problem(&response, 404, "book-not-found");
@@ -217,11 +268,25 @@ async fn a_vcard_stays_as_it_was_sent_until_the_card_changes() {
     let odd = b"begin:vcard\nversion:3.0\nfn:Ada\nn:King;Ada;;;\nX-Odd;type=a:\\x,y;z\nend:vcard";
     let made = created(&me.post_vcard(CONTACTS, odd).await);
     assert_eq!(me.get_vcard(&at(&made)).await.body, odd);
-    ok(&me.patch(&at(&made), &json!({"nicknames": {"n": {"name": "Countess"}}})).await);
+    ok(&me
+        .patch(
+            &at(&made),
+            &json!({"nicknames": {"n": {"name": "Countess"}}}),
+        )
+        .await);
     let rendered = String::from_utf8(me.get_vcard(&at(&made)).await.body).unwrap();
-    assert!(rendered.contains("VERSION:3.0") && rendered.contains("NICKNAME:Countess"), "{rendered}");
-    assert!(rendered.contains("X-ODD") && rendered.contains("\\x,y;z"), "{rendered}");
+    assert!(
+        rendered.contains("VERSION:3.0") && rendered.contains("NICKNAME:Countess"),
+        "{rendered}"
+    );
+    assert!(
+        rendered.contains("X-ODD") && rendered.contains("\\x,y;z"),
+        "{rendered}"
+    );
     let from_json = add(&me, "Grace").await;
     let rendered = String::from_utf8(me.get_vcard(&at(&from_json)).await.body).unwrap();
-    assert!(rendered.contains("VERSION:4.0") && rendered.contains("FN:Grace"), "{rendered}");
+    assert!(
+        rendered.contains("VERSION:4.0") && rendered.contains("FN:Grace"),
+        "{rendered}"
+    );
 }

@@ -9,7 +9,9 @@ use crate::support::{CONTACTS, card, created, ok, problem, somebody, text};
 const BATCH: &str = "/v1/books/default/contacts/batch";
 
 fn keyed(path: &str, key: &str, body: &Value) -> Request {
-    Request::new("POST", path).header("idempotency-key", key).json(body)
+    Request::new("POST", path)
+        .header("idempotency-key", key)
+        .json(body)
 }
 
 /// Status, headers and body, without what names the single exchange.
@@ -20,7 +22,10 @@ fn lasting(mut response: Response) -> Response {
 }
 
 async fn contacts(me: &Caller) -> usize {
-    me.all(&format!("{CONTACTS}?limit=500")).await.unwrap().len()
+    me.all(&format!("{CONTACTS}?limit=500"))
+        .await
+        .unwrap()
+        .len()
 }
 
 #[tokio::test]
@@ -34,7 +39,9 @@ async fn a_repeat_gets_the_first_answer_and_does_nothing() {
     ]});
     let vcards = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:V\r\nEND:VCARD\r\n";
     let as_vcard = |path: &str| {
-        Request::new("POST", path).header("idempotency-key", "vcards").body("text/vcard", vcards)
+        Request::new("POST", path)
+            .header("idempotency-key", "vcards")
+            .body("text/vcard", vcards)
     };
     for request in [
         keyed("/v1/books", "book", &json!({"name": "Once"})),
@@ -44,19 +51,33 @@ async fn a_repeat_gets_the_first_answer_and_does_nothing() {
     ] {
         let first = me.send(request.clone()).await;
         assert!([200, 201].contains(&first.status), "{first:?}");
-        let before = (contacts(&me).await, me.all("/v1/books").await.unwrap().len());
+        let before = (
+            contacts(&me).await,
+            me.all("/v1/books").await.unwrap().len(),
+        );
         // Meanwhile the world moves on.
-        if let Some(path) = first.text("location").filter(|path| path.contains("/contacts/")) {
-            ok(&me.patch(path, &json!({"nicknames": {"n": {"name": "moved"}}})).await);
+        if let Some(path) = first
+            .text("location")
+            .filter(|path| path.contains("/contacts/"))
+        {
+            ok(&me
+                .patch(path, &json!({"nicknames": {"n": {"name": "moved"}}}))
+                .await);
         }
         for _ in 0..2 {
-            assert_eq!(lasting(me.send(request.clone()).await), lasting(first.clone()));
+            assert_eq!(
+                lasting(me.send(request.clone()).await),
+                lasting(first.clone())
+            );
         }
         // Elsewhere it is remembered too.
         let elsewhere = me.app.sibling().await.unwrap();
         let repeat = elsewhere.send(request.clone().bearer(&me.token)).await;
         assert_eq!(lasting(repeat), lasting(first.clone()));
-        let after = (contacts(&me).await, me.all("/v1/books").await.unwrap().len());
+        let after = (
+            contacts(&me).await,
+            me.all("/v1/books").await.unwrap().len(),
+        );
         assert_eq!(before, after);
     }
     me.app.check().await.unwrap();
@@ -86,7 +107,10 @@ async fn of_two_requests_at_once_one_runs() {
         let key = format!("key {round}").replace(' ', "-");
         let request = keyed(CONTACTS, &key, &card(&format!("Person {round}")));
         let answers = futures(&me, &request, 4).await;
-        let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+        let made: Vec<_> = answers
+            .iter()
+            .filter(|answer| answer.status == 201)
+            .collect();
         assert!(!made.is_empty());
         for answer in &answers {
             match answer.status {
@@ -122,7 +146,11 @@ async fn a_claim_that_is_held_is_409_with_retry_after() {
     // Another process holds the key: it has claimed it and not answered yet. Which request it was for
     // does not matter while it runs.
     let held = contacts_store::digest_text(&["another request"]);
-    me.app.store().claim("somebody", "held", &held).await.unwrap();
+    me.app
+        .store()
+        .claim("somebody", "held", &held)
+        .await
+        .unwrap();
     let answer = me.send(keyed(CONTACTS, "held", &card("Ada"))).await;
     assert!([409, 422].contains(&answer.status), "{answer:?}");
     assert_eq!(contacts(&me).await, 0);
@@ -134,26 +162,58 @@ async fn a_request_that_failed_frees_its_key() {
     let mut ada = card("Ada");
     ada["uid"] = json!("urn:example:ada");
     let other = created(&me.post(CONTACTS, &ada).await);
-    problem(&me.send(keyed(CONTACTS, "k1", &ada)).await, 409, "uid-taken");
+    problem(
+        &me.send(keyed(CONTACTS, "k1", &ada)).await,
+        409,
+        "uid-taken",
+    );
     let mut free = ada.clone();
     free["uid"] = json!("urn:example:free");
     created(&me.send(keyed(CONTACTS, "k1", &free)).await);
 
-    problem(&me.send(keyed(CONTACTS, "k2", &json!({"@type": "Card"}))).await, 422, "invalid-card");
+    problem(
+        &me.send(keyed(CONTACTS, "k2", &json!({"@type": "Card"})))
+            .await,
+        422,
+        "invalid-card",
+    );
     created(&me.send(keyed(CONTACTS, "k2", &card("Bob"))).await);
 
     let nowhere = "/v1/books/00000000000000000000000000/contacts";
     for path in [nowhere.to_owned(), format!("{nowhere}/batch")] {
         let body = json!({"items": []});
-        let body = if path.ends_with("batch") { body } else { card("x") };
-        problem(&me.send(keyed(&path, "k3", &body)).await, 404, "book-not-found");
+        let body = if path.ends_with("batch") {
+            body
+        } else {
+            card("x")
+        };
+        problem(
+            &me.send(keyed(&path, "k3", &body)).await,
+            404,
+            "book-not-found",
+        );
     }
-    created(&me.send(keyed("/v1/books", "k3", &json!({"name": "x"}))).await);
+    created(
+        &me.send(keyed("/v1/books", "k3", &json!({"name": "x"})))
+            .await,
+    );
 
-    problem(&me.send(keyed("/v1/books", "k4", &json!({"name": ""}))).await, 400, "invalid-json");
-    created(&me.send(keyed("/v1/books", "k4", &json!({"name": "x"}))).await);
+    problem(
+        &me.send(keyed("/v1/books", "k4", &json!({"name": ""})))
+            .await,
+        400,
+        "invalid-json",
+    );
+    created(
+        &me.send(keyed("/v1/books", "k4", &json!({"name": "x"})))
+            .await,
+    );
     // And once it is free, the same request can succeed.
-    problem(&me.send(keyed(CONTACTS, "k5", &ada)).await, 409, "uid-taken");
+    problem(
+        &me.send(keyed(CONTACTS, "k5", &ada)).await,
+        409,
+        "uid-taken",
+    );
     let path = format!("{CONTACTS}/{}", text(&other["id"]));
     assert_eq!(me.delete(&path).await.status, 204);
     created(&me.send(keyed(CONTACTS, "k5", &ada)).await);
@@ -169,7 +229,11 @@ async fn what_is_no_key_is_400() {
             (BATCH, json!({"items": []})),
             ("/v1/books", json!({"name": "x"})),
         ] {
-            let refused = problem(&me.send(keyed(path, key, &body)).await, 400, "invalid-header");
+            let refused = problem(
+                &me.send(keyed(path, key, &body)).await,
+                400,
+                "invalid-header",
+            );
             assert_eq!(refused["header"], "Idempotency-Key");
         }
     }

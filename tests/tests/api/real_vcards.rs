@@ -170,7 +170,10 @@ async fn is_found(me: &Caller, id: &str, vcard: &[u8], file: &str) {
 async fn as_vcard(me: &Caller, path: &str) -> Vec<u8> {
     let response = me.get_vcard(path).await;
     assert_eq!(response.status, 200);
-    assert_eq!(response.text("content-type"), Some("text/vcard; charset=utf-8"));
+    assert_eq!(
+        response.text("content-type"),
+        Some("text/vcard; charset=utf-8")
+    );
     response.body
 }
 
@@ -181,7 +184,10 @@ async fn every_card_goes_in_is_found_changed_and_still_has_everything() {
         for vcard in split(&bytes) {
             let contact = created(&me.post_vcard(CONTACTS, &vcard).await);
             let (id, path) = (text(&contact["id"]), at(&contact));
-            assert!(as_vcard(&me, &path).await == vcard, "{file} came back otherwise");
+            assert!(
+                as_vcard(&me, &path).await == vcard,
+                "{file} came back otherwise"
+            );
             is_found(&me, id, &vcard, &file).await;
             let listed = me.all(CONTACTS).await.unwrap();
             let listed = listed.iter().find(|item| item["id"] == id).unwrap();
@@ -228,8 +234,14 @@ async fn every_file_goes_in_as_a_batch_and_comes_out_as_a_page() {
             assert!(as_vcard(&me, &at(item)).await == *vcard, "{file}");
         }
         let page = as_vcard(&me, &format!("{CONTACTS}?limit=500")).await;
-        let mut sent: Vec<_> = cards.iter().map(|card| card.trim_ascii().to_vec()).collect();
-        let mut got: Vec<_> = split(&page).iter().map(|card| card.trim_ascii().to_vec()).collect();
+        let mut sent: Vec<_> = cards
+            .iter()
+            .map(|card| card.trim_ascii().to_vec())
+            .collect();
+        let mut got: Vec<_> = split(&page)
+            .iter()
+            .map(|card| card.trim_ascii().to_vec())
+            .collect();
         sent.sort();
         got.sort();
         assert!(sent == got, "{file}");

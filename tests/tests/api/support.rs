@@ -39,7 +39,11 @@ pub(crate) fn ok(response: &Response) -> Value {
 pub(crate) fn problem(response: &Response, status: u16, kind: &str) -> Value {
     assert_eq!(response.status, status, "{}", body(response));
     let problem = response.json().unwrap();
-    assert_eq!(problem["type"], format!("/docs#problem-{kind}"), "{problem}");
+    assert_eq!(
+        problem["type"],
+        format!("/docs#problem-{kind}"),
+        "{problem}"
+    );
     problem
 }
 
@@ -58,13 +62,20 @@ pub(crate) fn text(value: &Value) -> &str {
 
 /// The names of an object's members, in their order.
 pub(crate) fn members(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 /// Asserts the shape of an identifier: 26 characters of the base32 alphabet with hex order.
 pub(crate) fn is_id(value: &Value) {
     let id = text(value);
-    let fits = id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
+    let fits = id
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
     assert!(fits && id.len() == 26, "{id}");
 }
 

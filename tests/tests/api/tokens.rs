@@ -13,7 +13,10 @@ async fn a_token_is_shown_once_works_and_is_revoked() {
     let new = json!({"name": "script", "scopes": ["tokens", "contacts:read"], "expires": expires});
     let response = me.post("/v1/tokens", &new).await;
     let token = created(&response);
-    assert_eq!(members(&token), ["id", "name", "scopes", "expires", "last_used", "token"]);
+    assert_eq!(
+        members(&token),
+        ["id", "name", "scopes", "expires", "last_used", "token"]
+    );
     is_id(&token["id"]);
     assert_eq!(token["scopes"], json!(["contacts:read", "tokens"]));
     assert_eq!(token["expires"], "2099-01-02T03:04:05.000Z");
@@ -21,12 +24,18 @@ async fn a_token_is_shown_once_works_and_is_revoked() {
     let path = format!("/v1/tokens/{}", text(&token["id"]));
     assert_eq!(response.text("location"), Some(&*path));
     let secret = text(&token["token"]).to_owned();
-    assert!(secret.starts_with("cm_") && secret.len() == 46, "a secret has 256 bits");
+    assert!(
+        secret.starts_with("cm_") && secret.len() == 46,
+        "a secret has 256 bits"
+    );
 
     let listed = me.all("/v1/tokens").await.unwrap();
     assert_eq!(listed.len(), 2);
     for one in &listed {
-        assert_eq!(members(one), ["id", "name", "scopes", "expires", "last_used"]);
+        assert_eq!(
+            members(one),
+            ["id", "name", "scopes", "expires", "last_used"]
+        );
         assert!(!one.to_string().contains(&secret));
     }
     let with = |path: &str| me.app.send(Request::new("GET", path).bearer(&secret));
@@ -34,23 +43,41 @@ async fn a_token_is_shown_once_works_and_is_revoked() {
     let listed = me.all("/v1/tokens").await.unwrap();
     let used = listed.iter().find(|one| one["id"] == token["id"]).unwrap();
     let today = jiff::Timestamp::now().to_string();
-    assert!(today.starts_with(text(&used["last_used"])), "{used} on {today}");
+    assert!(
+        today.starts_with(text(&used["last_used"])),
+        "{used} on {today}"
+    );
 
     assert_eq!(me.delete(&path).await.status, 204);
     problem(&with("/v1/books").await, 401, "unauthorized");
     problem(&me.delete(&path).await, 404, "token-not-found");
-    problem(&me.delete("/v1/tokens/nonsense").await, 404, "token-not-found");
+    problem(
+        &me.delete("/v1/tokens/nonsense").await,
+        404,
+        "token-not-found",
+    );
 }
 
 #[tokio::test]
 async fn a_token_grants_no_more_than_its_maker_has() {
     let me = somebody().await;
-    let keeper = me.app.caller_who("somebody", &[Scope::Tokens], None).await.unwrap();
+    let keeper = me
+        .app
+        .caller_who("somebody", &[Scope::Tokens], None)
+        .await
+        .unwrap();
     let refused = keeper
-        .post("/v1/tokens", &json!({"name": "x", "scopes": ["tokens", "contacts:read"]}))
+        .post(
+            "/v1/tokens",
+            &json!({"name": "x", "scopes": ["tokens", "contacts:read"]}),
+        )
         .await;
     problem(&refused, 403, "forbidden");
-    created(&keeper.post("/v1/tokens", &json!({"name": "x", "scopes": ["tokens"]})).await);
+    created(
+        &keeper
+            .post("/v1/tokens", &json!({"name": "x", "scopes": ["tokens"]}))
+            .await,
+    );
 }
 
 #[tokio::test]
@@ -87,7 +114,10 @@ async fn tokens_come_in_pages() {
     let all = me.all("/v1/tokens").await.unwrap();
     assert_eq!(all.len(), 5);
     for limit in [1, 2, 5, 6] {
-        assert_eq!(me.all(&format!("/v1/tokens?limit={limit}")).await.unwrap(), all);
+        assert_eq!(
+            me.all(&format!("/v1/tokens?limit={limit}")).await.unwrap(),
+            all
+        );
     }
     assert_eq!(ok(&me.get("/v1/tokens?limit=5").await).get("cursor"), None);
 }

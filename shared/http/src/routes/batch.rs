@@ -136,8 +136,15 @@ fn ops(payload: &Payload) -> Result<Vec<std::result::Result<BatchOp, Problem>>> 
     Ok(ops)
 }
 
+/// How many violations an item's error names: 200 items must fit one answer.
+const ITEM_VIOLATIONS: usize = 3;
+
 fn failed(problem: &Problem) -> Value {
-    json!({"status": problem.kind().status().as_u16(), "error": problem.document(None)})
+    let mut error = problem.document(None);
+    if let Some(violations) = error.get_mut("errors").and_then(Value::as_array_mut) {
+        violations.truncate(ITEM_VIOLATIONS);
+    }
+    json!({"status": problem.kind().status().as_u16(), "error": error})
 }
 
 fn show(outcome: &Outcome) -> Value {

@@ -129,7 +129,10 @@ pub(crate) async fn create(
 /// A book.
 #[utoipa::path(
     get, path = "/v1/books/{book}", tag = "books", operation_id = "readBook",
-    params(("book" = String, Path, description = "The book's id, or `default`.", example = "default")),
+    params(
+        ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
+        ("If-None-Match" = Option<String>, Header, description = "304 if the book still has this ETag.", example = "\"1\""),
+    ),
     responses(
         (status = 200, description = "The book.", body = BookView, headers(("ETag" = String))),
         (status = 304, description = "`If-None-Match` names the current ETag."),

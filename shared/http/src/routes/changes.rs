@@ -1,5 +1,6 @@
 //! The change feed.
 
+use ::contacts::Error;
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use crate::{
     app::App,
     caller::Reader,
     extract::Query,
-    problem::Result,
+    problem::{Problem, Result},
     representation::{self, etag},
 };
 
@@ -63,7 +64,13 @@ pub(crate) async fn read(
     let feed = app
         .contacts
         .changes(&who, book, query.text("since"), limit(&query)?)
-        .await?;
+        .await
+        .map_err(|error| match error {
+            Error::InvalidCursor => {
+                Problem::invalid_parameter("since", "the token of a page before, unchanged")
+            }
+            error => error.into(),
+        })?;
     let changes = feed.changes.iter().map(|change| ChangeView {
         id: change.id.to_string(),
         etag: change.revision.map(etag),

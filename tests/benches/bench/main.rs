@@ -1,0 +1,115 @@
+//! `make bench`: product and peer in turn on the same machine.
+//!
+//! Prints its tables and writes them into `docs/BENCHMARKS.md` and `docs/DATA.md`. `BENCH_QUICK=1`
+//! tries the benchmark itself: development builds, small books, short runs, nothing written.
+//! `BENCH_BUILD=1` measures the builds as well.
+
+mod artifacts;
+mod build;
+mod cards;
+mod container;
+mod growth;
+mod hot_book;
+mod lambda;
+mod load;
+mod machine;
+mod report;
+mod site;
+mod stats;
+mod units;
+
+use std::{
+    env, fs,
+    io::{Write as _, stdout},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use artifacts::{Artifacts, repository};
+use report::{Table, mb, replace_block};
+use site::Site;
+
+/// How much is measured.
+struct Extent {
+    sizes: [usize; 4],
+    /// Requests of each kind for the growth.
+    requests: usize,
+    starts: usize,
+    rounds: usize,
+    time: Duration,
+}
+
+const FULL: Extent = Extent {
+    sizes: [100, 1_000, 10_000, 25_000],
+    requests: 300,
+    starts: 21,
+    rounds: 7,
+    time: Duration::from_secs(4),
+};
+const QUICK: Extent = Extent {
+    sizes: [100, 110, 120, 130],
+    requests: 5,
+    starts: 2,
+    rounds: 1,
+    time: Duration::from_secs(1),
+};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let quick = env::var_os("BENCH_QUICK").is_some();
+    let machine = machine::describe();
+    say(&machine)?;
+    let (extent, artifacts) = if quick {
+        (QUICK, Artifacts::development()?)
+    } else {
+        (FULL, Artifacts::packaged()?)
+    };
+    let container = &artifacts.container;
+    let sites = extent.sizes.map(|size| Site::new(container, size));
+    let sites = futures::future::try_join_all(sites).await?;
+    say("The books are filled.")?;
+
+    let measured: Vec<&Site> = sites.iter().take(3).collect();
+    let units = show(units::measure(container, &measured).await?)?;
+    let site = sites.get(1).context("no book")?;
+    let mut figures = format!("{machine}\n");
+    for table in [
+        growth::measure(&sites, extent.requests).await,
+        lambda::measure(&artifacts, site, extent.starts).await,
+        container::measure(&artifacts, site, extent.rounds, extent.time).await,
+        hot_book::measure(container, extent.time).await,
+    ] {
+        figures += &format!("\n{}", show(table?)?);
+    }
+    if let Some(zip) = &artifacts.zip {
+        let size = |path| anyhow::Ok(mb(fs::metadata(path)?.len()));
+        let mut sizes = Table::new("Artifacts", "", ["file", "size"]);
+        sizes.row(["`api-lambda.zip`".to_owned(), size(zip)?]);
+        sizes.row(["`api-container`".to_owned(), size(container)?]);
+        figures += &format!("\n{}", show(sizes)?);
+    }
+    let build = env::var_os("BENCH_BUILD").map(|_| build::measure());
+    let build = build.transpose()?.map(show).transpose()?;
+    if !quick {
+        let docs = repository().join("docs");
+        replace_block(&docs.join("DATA.md"), "units", &units)?;
+        let benchmarks = docs.join("BENCHMARKS.md");
+        replace_block(&benchmarks, "figures", &figures)?;
+        if let Some(build) = build {
+            replace_block(&benchmarks, "builds", &format!("{machine}\n\n{build}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints a table, and gives it as text.
+fn show(table: Table) -> Result<String> {
+    let text = table.to_string();
+    say(&text)?;
+    Ok(text)
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(writeln!(stdout(), "{text}")?)
+}

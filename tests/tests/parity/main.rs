@@ -1,0 +1,17 @@
+//! One router behind two targets: the same requests to the real `api-container` and to the real
+//! `api-lambda` processes, each behind a simulated load balancer, give the same answers byte for byte.
+
+mod support;
+
+mod bodies;
+mod container;
+mod crashers;
+mod headers;
+mod idempotency;
+mod main_job;
+mod operations;
+mod pages;
+mod paths;
+mod problems;
+mod telemetry;
+mod watch;
