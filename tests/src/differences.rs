@@ -17,6 +17,8 @@ pub enum What {
     /// How a refusal with this status looks, where one of the two comes from somebody in front of the
     /// router: it has no `x-request-id`.
     Unrouted(u16),
+    /// The whole answer to such requests, which are compared nowhere: a test of its own shows them.
+    Answer(&'static str),
 }
 
 /// One allowed difference.
@@ -66,6 +68,10 @@ pub const ALLOWED: &[Difference] = &[
     Difference {
         what: What::Unrouted(431),
         reason: "hyper takes no more than 100 headers, and says so itself",
+    },
+    Difference {
+        what: What::Answer("a text body in which three bytes of a cut four-byte character stand alone"),
+        reason: "events are JSON: the bytes arrive as U+FFFD, which is as long and may have been meant",
     },
 ];
 
@@ -148,7 +154,7 @@ fn mask(response: &Response) -> Response {
                     masked = masked.masked(value, &format!("<{name}>"));
                 }
             }
-            What::TrueLength | What::Unrouted(_) => {}
+            What::TrueLength | What::Unrouted(_) | What::Answer(_) => {}
         }
     }
     masked

@@ -1,7 +1,9 @@
 //! The router behind a listener of its own, and the metrics behind another.
 
+use std::future::pending;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -24,7 +26,13 @@ pub async fn run(settings: &Settings, metrics: PrometheusHandle) -> Result<()> {
     let scrape = listen("CONTACTS_METRICS_LISTEN", settings.listen.metrics).await?;
     let (app, _) = crate::app(settings).await?;
     // Outlives the API's last request, and ends with the process.
-    tokio::spawn(axum::serve(scrape, metrics_router(metrics)).into_future());
+    tokio::spawn(server::serve(
+        scrape,
+        metrics_router(metrics),
+        Options::default(),
+        Arc::default(),
+        pending(),
+    ));
     let draining = app.draining();
     server::serve(
         api,

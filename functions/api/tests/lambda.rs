@@ -119,18 +119,19 @@ async fn an_event_of_api_gateway_is_answered_in_its_shape() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_uri_is_routed_nowhere() {
+async fn a_target_that_is_no_uri_is_a_bare_400() {
     for path in [
         ":99999",
         "",
-        "no-slash",
         "/a b",
         "/a<b>",
         "http://[/",
         "/\u{0}",
+        "/\u{fffd}",
     ] {
         let answer = replay(&with("path", path.into())).await;
-        assert_eq!(answer["statusCode"], 404, "{path}");
+        assert_eq!(answer["statusCode"], 400, "{path}");
+        assert_eq!(answer["body"], "");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The service: the API over the embedded database, and its metrics.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -22,7 +23,13 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     owner::greet(&contacts, settings.token.as_ref(), &url).await?;
 
     // Outlives the API's last request, and ends with the process.
-    tokio::spawn(axum::serve(scrape, listen::metrics(metrics)).into_future());
+    tokio::spawn(server::serve(
+        scrape,
+        listen::metrics(metrics),
+        Options::default(),
+        Arc::default(),
+        pending(),
+    ));
     let app = App::new(contacts, settings)?;
     let draining = app.draining();
     let router = contacts_http::router(app);

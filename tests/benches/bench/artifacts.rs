@@ -89,8 +89,8 @@ fn released_examples() -> Result<PathBuf> {
         .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1")
         .status()?;
     ensure!(status.success(), "the peers cannot be built");
-    // This program is in `release/deps` of the target folder.
+    // This program is in `PROFILE/deps` of the target folder.
     let program = env::current_exe()?;
-    let release = program.ancestors().nth(2).context("no target folder")?;
-    Ok(release.join("examples"))
+    let target = program.ancestors().nth(3).context("no target folder")?;
+    Ok(target.join("release/examples"))
 }

@@ -30,7 +30,9 @@ struct Runner {
 }
 
 impl Runner {
-    fn new(api: Api) -> Result<Self> {
+    /// Idle is after a first read: the connection to the database is there.
+    async fn new(api: Api, site: &Site) -> Result<Self> {
+        api.send(site.read(0)).await?;
         let idle = resident(api.process().pid())?;
         Ok(Self {
             api,
@@ -85,9 +87,14 @@ pub(crate) async fn measure(
     let environment = site.database.environment();
     let mut quiet = environment.clone();
     quiet.push(("RUST_LOG".to_owned(), "warn".to_owned()));
-    let mut product = Runner::new(Api::start(&artifacts.container, &environment).await?)?;
-    let mut peer = Runner::new(Api::start(&artifacts.bare_container, &environment).await?)?;
-    let mut silent = Runner::new(Api::start(&artifacts.container, &quiet).await?)?;
+    let mut product =
+        Runner::new(Api::start(&artifacts.container, &environment).await?, site).await?;
+    let mut peer = Runner::new(
+        Api::start(&artifacts.bare_container, &environment).await?,
+        site,
+    )
+    .await?;
+    let mut silent = Runner::new(Api::start(&artifacts.container, &quiet).await?, site).await?;
     let started = Instant::now();
     let gets = site.contacts.iter().take(1_000);
     let requests: Arc<[_]> = gets.map(|path| load::get(path, TOKEN)).collect();

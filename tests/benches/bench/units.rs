@@ -41,7 +41,9 @@ const OPERATIONS: [(&str, &str); 16] = [
 pub(crate) async fn measure(container: &Path, sites: &[&Site]) -> Result<Table> {
     let mut table = Table::new(
         "",
-        "`r` read units, `w` write units; expected: what the design set out with.",
+        "`r` read units, `w` write units; expected: what the design set out with. A write that its \
+         condition refuses reports nothing; DynamoDB charges for it (here: 1 w to find the answer to \
+         a repeated request).",
         ["operation", "expected", "100", "1,000", "10,000"],
     );
     let mut columns = Vec::new();
@@ -154,6 +156,7 @@ impl<'a> Counter<'a> {
         let kinds: Vec<String> = kinds
             .map(|(units, kind)| format!("{units} {kind}"))
             .collect();
-        self.cells.push(kinds.join(" + "));
+        let none = if kinds.is_empty() { "0" } else { "" };
+        self.cells.push(kinds.join(" + ") + none);
     }
 }

@@ -12,15 +12,15 @@ const NOBODY: &str = "/v1/books/default/contacts/00000000000000000000000000";
 #[tokio::test]
 async fn a_contact_has_its_shape_and_the_card_that_was_sent() {
     let me = somebody().await;
-    let sent = json!({
-        "version": "1.0",
-        "@type": "Card",
-        "uid": "urn:example:1",
-        "name": {"full": "Ada Lovelace", "components": [{"kind": "given", "value": "Ada"}]},
-        "emails": {"z": {"address": "ada@example.org"}, "a": {"address": "b@example.org", "x:y": [1, 2.50, null]}},
-        "example.com:vendor": {"deep": {"number": 1.10, "big": 123456789012345678u64}},
-    });
-    let response = me.post(CONTACTS, &sent).await;
+    // As text, because numbers are to come back as they are written.
+    let sent = concat!(
+        r#"{"version":"1.0","@type":"Card","uid":"urn:example:1","name":{"full":"Ada Lovelace","#,
+        r#""components":[{"kind":"given","value":"Ada"}]},"emails":{"z":{"address":"#,
+        r#""ada@example.org"},"a":{"address":"b@example.org","example.org:y":[1,2.50,null]}},"#,
+        r#""example.com:vendor":{"deep":{"number":1.10,"big":12345678901234567890123}}}"#
+    );
+    let request = Request::new("POST", CONTACTS).body("application/json", sent);
+    let response = me.send(request).await;
     let contact = created(&response);
     assert_eq!(
         members(&contact),
@@ -30,7 +30,7 @@ async fn a_contact_has_its_shape_and_the_card_that_was_sent() {
     is_id(&contact["book"]);
     is_time(&contact["created"]);
     assert_eq!(contact["created"], contact["updated"]);
-    assert_eq!(contact["card"], sent);
+    assert_eq!(contact["card"].to_string(), sent);
     let location = format!(
         "/v1/books/{}/contacts/{}",
         text(&contact["book"]),
@@ -43,11 +43,6 @@ async fn a_contact_has_its_shape_and_the_card_that_was_sent() {
     assert_eq!(ok(&read), contact);
     assert_eq!(read.text("etag"), Some(text(&contact["etag"])));
     assert_eq!(read.text("vary"), Some("accept"));
-    let written = String::from_utf8(read.body).unwrap();
-    assert!(
-        written.contains("2.50") && written.contains("1.10"),
-        "{written}"
-    );
 }
 
 #[tokio::test]

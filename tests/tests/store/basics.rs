@@ -7,8 +7,8 @@ use contacts_store::{Done, Entry, INLINE_BODY_BYTES};
 use crate::{
     bed::Bed,
     cards::{
-        Model, agrees, create, delete, entry, group, grown, new_book, put, put_over,
-        with_original, word, write_one,
+        Model, agrees, create, delete, entry, group, grown, new_book, put, put_over, with_original,
+        word, write_one,
     },
     reader::Reader,
 };
@@ -62,7 +62,11 @@ async fn a_read_after_a_write_sees_it_everywhere(bed: Bed) {
         };
         assert_eq!(stored.head.revision, revision);
         let read = reader.contact(book, stored.head.id).await.unwrap();
-        assert_eq!(read, Some(stored.clone()), "what a write gives is what is read");
+        assert_eq!(
+            read,
+            Some(stored.clone()),
+            "what a write gives is what is read"
+        );
         id = Some(stored.head.id);
         model.insert(stored.head.id, (revision, entry));
         agrees(&reader, book, &model, &known).await;
@@ -94,12 +98,20 @@ async fn an_unchanged_write_keeps_its_revision(bed: Bed) {
     }
     let head = store.head(book, id).await.unwrap().unwrap();
     let original = store.original(book, &head).await.unwrap();
-    assert_eq!(original.as_deref(), Some(b"vcard".as_slice()), "JSON leaves the vCard");
+    assert_eq!(
+        original.as_deref(),
+        Some(b"vcard".as_slice()),
+        "JSON leaves the vCard"
+    );
     assert_eq!(store.book(book).await.unwrap().unwrap().seq, 1);
     let other = with_original(entry("u", "anna"), "other bytes");
     let updated = write_one(&store, book, put(Some(id), other)).await;
     assert!(matches!(updated, Done::Updated(updated) if updated.head.revision == 2));
-    assert_eq!(store.original(book, &head).await.unwrap(), None, "of another revision");
+    assert_eq!(
+        store.original(book, &head).await.unwrap(),
+        None,
+        "of another revision"
+    );
     bed.is_sound().await;
 }
 
@@ -130,7 +142,13 @@ async fn a_book_that_is_gone_takes_no_writes(bed: Bed) {
     // This process still remembers the book's number.
     let late = crate::cards::write(&here, book, &[put(None, entry("v", "zoe"))]).await;
     assert!(matches!(late, Err(StoreError::BookGone)), "{late:?}");
-    assert!(matches!(here.changes(book, 2, 10).await, Err(StoreError::BookGone)));
-    assert!(matches!(here.changes_start(book).await, Err(StoreError::BookGone)));
+    assert!(matches!(
+        here.changes(book, 2, 10).await,
+        Err(StoreError::BookGone)
+    ));
+    assert!(matches!(
+        here.changes_start(book).await,
+        Err(StoreError::BookGone)
+    ));
     bed.is_sound_but_for_leftovers().await;
 }

@@ -25,7 +25,10 @@ async fn a_taken_uid_names_the_contact_that_has_it(bed: Bed) {
     let first = create(&store, book, entry("u", "anna")).await.head.id;
     for store in [&store, &bed.store()] {
         let second = write_one(store, book, put(None, entry("u", "zoe"))).await;
-        assert!(matches!(second, Done::UidTaken(other) if other == first), "{second:?}");
+        assert!(
+            matches!(second, Done::UidTaken(other) if other == first),
+            "{second:?}"
+        );
     }
     // Another book is another matter.
     let other = new_book(&store).await;
@@ -104,8 +107,14 @@ async fn operations_on_one_contact_take_effect_in_order(bed: Bed) {
     let again = created(&done[4]);
     let kinds: Vec<_> = done.iter().map(kind).collect();
     let expected = [
-        "updated to 2", "updated to 3", "updated to 2", "deleted", "created", "updated to 4",
-        "missing", "it has changed",
+        "updated to 2",
+        "updated to 3",
+        "updated to 2",
+        "deleted",
+        "created",
+        "updated to 4",
+        "missing",
+        "it has changed",
     ];
     assert_eq!(kinds, expected);
     let left = [

@@ -86,7 +86,14 @@ async fn a_first_reading_misses_no_hidden_contact(bed: Bed) {
     let store = bed.through();
     // What is there before, what one transaction adds unseen, and what comes after it in sight;
     // and whether the log rows of the unseen transaction are out of sight as well.
-    for (before, unseen, after) in [(0, 1, 0), (0, 5, 0), (0, 5, 2), (3, 5, 2), (3, 5, 0), (120, 20, 3)] {
+    for (before, unseen, after) in [
+        (0, 1, 0),
+        (0, 5, 0),
+        (0, 5, 2),
+        (3, 5, 2),
+        (3, 5, 0),
+        (120, 20, 3),
+    ] {
         for log_too in [false, true] {
             let book = new_book(&store).await;
             create_all(&store, book, (0..before).map(numbered).collect()).await;
@@ -125,7 +132,7 @@ async fn a_first_reading_misses_no_contact_behind_an_expired_log(bed: Bed) {
         create(&store, book, numbered(9)).await;
         let names = hide_names(&bed, book, &ids);
         let log = log_too.then(|| hide_log(&bed, book, 5..=9));
-        let mut reader = Reader::start(&store, book).await;
+        let reader = Reader::start(&store, book).await;
         assert_eq!(reader.copy.len(), 5);
         drop((names, log));
         for mut reader in [idle, reader] {
@@ -143,7 +150,9 @@ async fn a_first_reading_misses_no_hidden_tombstone(bed: Bed) {
     // A page that was read before the deletion became visible shows what is gone.
     let since = store.changes_start(book).await.unwrap();
     let listed = crate::cards::all_listed(&store, book).await;
-    write(&store, book, &[delete(ids[0]), delete(ids[1])]).await.unwrap();
+    write(&store, book, &[delete(ids[0]), delete(ids[1])])
+        .await
+        .unwrap();
     write_one(&store, book, put(Some(ids[2]), entry("u2", "other"))).await;
     let hidden = hide_log(&bed, book, 7..=8);
     let mut reader = Reader {

@@ -9,16 +9,13 @@ use std::fmt;
 use axum::body::Body;
 use data_encoding::BASE64;
 use futures::stream;
-use http::uri::{PathAndQuery, Uri};
+use http::uri::Uri;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// The longest target that `http` accepts. The router refuses far shorter ones, with a problem.
 const LONGEST_TARGET: usize = u16::MAX as usize - 1;
-
-/// A target that names no route: dot segments and empty segments are 404, as for every client.
-const NOWHERE: &str = "//";
 
 /// What a load balancer or API Gateway hands over, as strings: nothing is judged while it is read.
 #[derive(Deserialize)]
@@ -70,6 +67,8 @@ pub(super) enum Refusal {
     NotHttp,
     /// A method that is no token (RFC 9110, section 9.1).
     Method,
+    /// A target that is no URI (RFC 9112, section 3.2).
+    Target,
     /// A header name that is no token, or a value with control characters (RFC 9110, section 5).
     Header,
 }
@@ -79,6 +78,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::NotHttp => "it is none of a load balancer or of API Gateway",
             Self::Method => "its method is none that HTTP allows",
+            Self::Target => "its target is no URI",
             Self::Header => "a header has a name or a value that HTTP does not allow",
         })
     }
@@ -102,7 +102,7 @@ impl Event {
             None => self.http_method.as_ref().ok_or(Refusal::NotHttp)?,
         };
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| Refusal::Method)?;
-        let uri = uri(self.target());
+        let uri = uri(self.target())?;
         let headers = self.header_map()?;
         let body = match self.body {
             Some(text) if self.is_base64_encoded == Some(true) => decoded(&text),
@@ -182,14 +182,12 @@ fn decoded(base64: &str) -> Body {
     }
 }
 
-/// The URI in origin form (RFC 9112, section 3.2.1). One that cannot be is sent nowhere, so that the
-/// router answers it like any other path it does not know.
-fn uri(mut target: String) -> Uri {
+/// The target's URI, or the refusal that hyper, which parses alike, gives it on the container's side:
+/// of bytes that are not UTF-8, an event holds replacement characters.
+fn uri(mut target: String) -> Result<Uri, Refusal> {
     target.truncate(target.floor_char_boundary(LONGEST_TARGET));
-    let origin_form = target.starts_with('/') || target == "*";
-    PathAndQuery::try_from(target)
-        .ok()
-        .filter(|_| origin_form)
-        .unwrap_or_else(|| PathAndQuery::from_static(NOWHERE))
-        .into()
+    if target.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(Refusal::Target);
+    }
+    Uri::try_from(target).map_err(|_| Refusal::Target)
 }
