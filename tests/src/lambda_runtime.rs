@@ -158,8 +158,15 @@ impl Sandboxes {
     /// # Errors
     /// [`FunctionError`], as Lambda's `X-Amz-Function-Error` would tell.
     pub async fn invoke(&self, event: &Value) -> Result<Answer, FunctionError> {
+        self.invoke_bytes(event.to_string().into_bytes()).await
+    }
+
+    /// The same with an event that need not be JSON.
+    ///
+    /// # Errors
+    /// As with [`Sandboxes::invoke`].
+    pub async fn invoke_bytes(&self, event: Vec<u8>) -> Result<Answer, FunctionError> {
         let (reply, answer) = oneshot::channel();
-        let event = event.to_string().into_bytes();
         let gone = || FunctionError::Init("the sandboxes are gone".to_owned());
         self.jobs.send(Job { event, reply }).map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))

@@ -1,5 +1,6 @@
 //! The service: the API over the embedded database, and its metrics.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 

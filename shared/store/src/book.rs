@@ -187,12 +187,15 @@ impl Store {
         loop {
             match self.table.transact(&writes).await {
                 Ok(()) => return Ok(book),
-                // Another's, or our own after a lost answer: the name tells no difference.
-                Err(Cancelled::Refused(0, Some(item))) => return Book::read(id, &item),
-                Err(Cancelled::Refused(2, _)) => return Err(StoreError::LeaseLost),
+                Err(Cancelled::Refused(refused)) => match refused.first() {
+                    // Another's, or our own after a lost answer: the name tells no difference.
+                    Some((0, Some(item))) => return Book::read(id, item),
+                    Some((2, _)) => return Err(StoreError::LeaseLost),
+                    _ => backoff.wait().await?,
+                },
                 Err(Cancelled::Failed(error)) => return Err(error),
                 Err(Cancelled::Unknown(error)) => backoff.wait().await.map_err(|_| error)?,
-                Err(Cancelled::Contended | Cancelled::Refused(..)) => backoff.wait().await?,
+                Err(Cancelled::Contended) => backoff.wait().await?,
             }
         }
     }
@@ -279,9 +282,11 @@ impl Store {
         let deletion = loop {
             match self.table.transact(&writes).await {
                 Ok(()) => break Deletion::Done,
-                Err(Cancelled::Refused(_, None)) => break Deletion::Done,
-                Err(Cancelled::Refused(_, Some(item))) => {
-                    let now = Book::read(book.id, &item)?;
+                Err(Cancelled::Refused(refused)) => {
+                    let Some((_, Some(item))) = refused.first() else {
+                        break Deletion::Done;
+                    };
+                    let now = Book::read(book.id, item)?;
                     break if now.revision == book.revision {
                         Deletion::NotEmpty
                     } else {

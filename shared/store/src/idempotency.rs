@@ -164,8 +164,10 @@ impl Store {
         }
         // The holder ran past its lease: its transaction, should it still come, names the old claim.
         let progress = held.opt_bytes("progress")?;
-        let lapsed = Condition::of("claim = :old OR claim = :claim")
+        // Should it come first, it moves the lease or ends it, and counts.
+        let lapsed = Condition::of("(claim = :old AND lease = :lease) OR claim = :claim")
             .value(":old", s(held.text("claim")?))
+            .value(":lease", n(held.number::<i64>("lease")?))
             .value(":claim", s(id.to_string()));
         let claim = Write::Put(record(progress), lapsed);
         Ok(match self.table.write(claim).await? {
@@ -177,8 +179,12 @@ impl Store {
         })
     }
 
-    /// Gives a claim back whose request changed nothing, so that a repeat runs anew.
+    /// Gives a claim back whose request changed nothing, so that a repeat runs anew; what an earlier
+    /// holder had done stays noted.
     pub async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
+        if claim.progress.is_some() {
+            return self.lapse(claim).await;
+        }
         let mine = Condition::of("claim = :claim AND attribute_not_exists(answer_status)")
             .value(":claim", s(claim.id.to_string()));
         self.table

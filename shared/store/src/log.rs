@@ -1,9 +1,9 @@
 //! The change log of a book: one row per sequence number, contiguous, never rewritten.
 //!
 //! DynamoDB's `Query` is read-committed against transactions: of two committed numbers the later may be
-//! visible first. So a reader takes only the contiguous run after its number, and a gap means "not yet",
-//! unless the row before the gap has expired too, which means "no longer"
-//! (DynamoDB Developer Guide, "Transaction isolation levels").
+//! visible first. So a reader takes only the contiguous run after its number. What a gap means, `GetItem`
+//! knows, which is serializable against transactions: "not yet" where the row is there, "no longer"
+//! where it is not (DynamoDB Developer Guide, "Transaction isolation levels").
 
 use std::collections::HashMap;
 
@@ -47,7 +47,7 @@ pub struct TooOld;
 /// How far before its number a first reading of the log begins: cards whose rows a page missed,
 /// because their transaction was not visible to it yet, are among these. More than the numbers that
 /// two transactions take.
-const REWIND: usize = 100;
+const REWIND: u64 = 100;
 
 pub(crate) fn row(
     book: BookId,
@@ -84,24 +84,16 @@ pub(crate) fn read(item: &Item) -> Result<Change, StoreError> {
     })
 }
 
-/// The unbroken stretch of `rows` after `since`, and whether the row of `since` itself is still kept.
-fn contiguous(
-    rows: &[Item],
-    since: u64,
-    limit: usize,
-    now: Timestamp,
-) -> Result<(Run, bool), StoreError> {
+/// The unbroken stretch of `rows` after `since`.
+fn contiguous(rows: &[Item], since: u64, limit: usize, now: Timestamp) -> Result<Run, StoreError> {
     let mut run = Run {
         changes: Vec::new(),
         seq: since,
         more: false,
     };
-    let mut anchored = false;
     for row in rows.iter().filter(|row| !row.expired(now)) {
         let change = read(row)?;
-        if change.seq == since {
-            anchored = true;
-        } else if change.seq == run.seq + 1 && run.changes.len() < limit {
+        if change.seq == run.seq + 1 && run.changes.len() < limit {
             run.seq = change.seq;
             run.changes.push(change);
         } else {
@@ -115,7 +107,7 @@ fn contiguous(
         .map(|change| (change.id, change.seq))
         .collect();
     run.changes.retain(|change| last[&change.id] == change.seq);
-    Ok((run, anchored))
+    Ok(run)
 }
 
 impl Store {
@@ -126,27 +118,17 @@ impl Store {
         since: u64,
         limit: usize,
     ) -> Result<Result<Run, TooOld>, StoreError> {
-        let now = self.now();
-        // The row of `since` itself tells whether a gap behind it is young or old.
-        let before = since.checked_sub(1).map(|seq| keys::log_row(book, seq).sk);
-        let range = Range::new(keys::log(book), limit + 2).after(before.as_deref());
+        let last = keys::log_row(book, since).sk;
+        let range = Range::new(keys::log(book), limit + 1).after(Some(&last));
         let rows = self.table.query(range).await?;
-        let (mut run, anchored) = contiguous(&rows, since, limit, now)?;
+        let mut run = contiguous(&rows, since, limit, self.now())?;
         if run.changes.is_empty() {
             // Either nothing has happened, or the next row is hidden, or it is gone.
-            let Some(book) = self.book(book).await? else {
+            let Some(now) = self.book(book).await? else {
                 return Err(StoreError::BookGone);
             };
-            if book.seq < since {
-                return Ok(Err(TooOld));
-            }
-            run.more = book.seq > since;
-            let gone = if since == 0 {
-                book.created + self.log_life() <= now
-            } else {
-                !anchored
-            };
-            if run.more && gone {
+            run.more = now.seq > since;
+            if now.seq < since || run.more && !self.is_logged(book, since + 1).await? {
                 return Ok(Err(TooOld));
             }
         }
@@ -158,18 +140,25 @@ impl Store {
         let Some(now) = self.book(book).await? else {
             return Err(StoreError::BookGone);
         };
-        let mut range = Range::new(keys::log(book), REWIND);
+        let mut range = Range::new(keys::log(book), REWIND as usize);
         range.backwards = true;
-        let mut start = now.seq;
+        let mut first = now.seq + 1;
         for row in self.table.query(range).await? {
-            let seq = read(&row)?.seq;
-            if row.expired(self.now()) || seq + 1 < start {
+            if row.expired(self.now()) {
                 break;
             }
-            if seq <= start {
-                start = seq;
-            }
+            first = first.min(read(&row)?.seq);
         }
-        Ok(start)
+        // Rows before those may be hidden as well, or the log begins here.
+        while first > 1 && now.seq + 1 - first < REWIND && self.is_logged(book, first - 1).await? {
+            first -= 1;
+        }
+        Ok(first - 1)
+    }
+
+    /// Whether the row of a number that was given out is still kept.
+    async fn is_logged(&self, book: BookId, seq: u64) -> Result<bool, StoreError> {
+        let row = self.table.get(&keys::log_row(book, seq)).await?;
+        Ok(row.is_some_and(|row| !row.expired(self.now())))
     }
 }

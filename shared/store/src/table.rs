@@ -105,8 +105,9 @@ pub(crate) enum Outcome {
 /// Why a transaction did not happen, or may not have happened.
 #[derive(Debug)]
 pub(crate) enum Cancelled {
-    /// The condition of the action at this index did not hold; the item as it stands.
-    Refused(usize, Option<Item>),
+    /// The conditions of the actions at these indices did not hold; the items as they stand. At
+    /// least one, in order.
+    Refused(Vec<(usize, Option<Item>)>),
     /// Another transaction or the table's capacity was in the way: try again.
     Contended,
     /// No answer, or an answer that leaves open whether it happened.
@@ -500,11 +501,14 @@ fn cancelled(error: SdkError<TransactWriteItemsError>) -> Cancelled {
     {
         let reasons = cancel.cancellation_reasons();
         let code = |reason: &CancellationReason| reason.code().unwrap_or("None").to_owned();
-        if let Some(index) = reasons
+        let refused: Vec<_> = reasons
             .iter()
-            .position(|reason| code(reason) == "ConditionalCheckFailed")
-        {
-            return Cancelled::Refused(index, reasons[index].item().cloned().map(Item));
+            .enumerate()
+            .filter(|(_, reason)| code(reason) == "ConditionalCheckFailed")
+            .map(|(index, reason)| (index, reason.item().cloned().map(Item)))
+            .collect();
+        if !refused.is_empty() {
+            return Cancelled::Refused(refused);
         }
         let contended = [
             "TransactionConflict",

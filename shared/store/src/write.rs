@@ -7,8 +7,10 @@
 //!    other write to it can have happened since the heads were read.
 //! 3. Rows of terms that are no longer named are deleted, each only if it is not newer than this write.
 //!
-//! A crash in between leaves rows of step 1 or 3 that readers filter out. A lost answer is settled by
-//! the log: the row of the number that was tried names its writer.
+//! A crash in between leaves rows of step 1 or 3 that readers filter out. Whether an attempt without a
+//! clear answer happened, the log says: the row of the number that was tried names its writer. As long
+//! as that number is free, the attempt may still happen; so it is asked whenever the number is found
+//! taken.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -125,6 +127,17 @@ struct Attempt {
     put: BTreeMap<(ContactId, Term), u64>,
 }
 
+/// An attempt at a transaction that may have happened, or may yet.
+struct Tried<E> {
+    write: WriteId,
+    /// The number that it was conditional on, and the last that it takes.
+    seq: u64,
+    last: u64,
+    plans: Vec<Plan<E>>,
+    /// Whether it finishes the record.
+    recorded: bool,
+}
+
 /// Where the book's action stands: its refusal says that another write came first.
 const BOOK_ACTION: usize = 0;
 
@@ -159,9 +172,9 @@ impl Store {
                 }
                 Err(error) => {
                     if let Some(record) = &record {
-                        let begun = done.iter().any(Done::is_written);
-                        // The error at hand says more than one of tidying up.
-                        self.abandon(record.claim, begun).await.ok();
+                        // Another may take over at once, but from what is noted: after an error it is
+                        // open what has happened. The error at hand says more than one of tidying up.
+                        self.lapse(record.claim).await.ok();
                     }
                     return Err(error);
                 }
@@ -192,27 +205,30 @@ impl Store {
             return Err(StoreError::Busy(PATIENCE));
         };
         let now = self.now();
-        let mut write = WriteId::random();
+        let mut tried: Vec<Tried<E>> = Vec::new();
         let mut taken: HashMap<ContactId, ContactId> = HashMap::new();
         let mut backoff = Backoff::start();
-        loop {
+        let (plans, seq, recorded) = loop {
             let seq = match known_seq(known.take()) {
                 Some(seq) => seq,
                 None => self.book(book).await?.ok_or(StoreError::BookGone)?.seq,
             };
+            if tried.first().is_some_and(|tried| tried.seq < seq)
+                && let Some(won) = self.winner(book, std::mem::take(&mut tried)).await?
+            {
+                break (won.plans, won.last, won.recorded);
+            }
             let rest = ops.iter().zip(&attempt.ids).skip(before.len());
             let plans = self.plan(book, rest, &taken, now).await?;
-            let outcomes: Vec<_> = plans.iter().map(|plan| plan.done.clone()).collect();
+            let write = WriteId::random();
             let (mut writes, count) = self.transaction(book, seq, &plans, write, now);
             if count == 0 {
-                *known = Some((seq, Instant::now()));
-                drop(known);
-                self.delete_leftovers(book, &plans, &attempt.put).await;
-                return Ok((outcomes, false));
+                break (plans, seq, false);
             }
-            let last = before.len() + outcomes.len() == ops.len();
+            let last = before.len() + plans.len() == ops.len();
             if let Some(record) = record {
-                let so_far: Vec<_> = before.iter().chain(&outcomes).cloned().collect();
+                let outcomes = plans.iter().map(|plan| &plan.done);
+                let so_far: Vec<_> = before.iter().chain(outcomes).cloned().collect();
                 writes.push(if last {
                     record.claim.finish(&(record.answer)(&so_far), now)
                 } else {
@@ -220,42 +236,61 @@ impl Store {
                 });
             }
             self.put_terms(book, &plans, &mut attempt.put).await?;
-            let settled = match self.table.transact(&writes).await {
-                Ok(()) => true,
+            let recorded = last && record.is_some();
+            match self.table.transact(&writes).await {
+                Ok(()) => break (plans, seq + count, recorded),
                 Err(Cancelled::Failed(error)) => return Err(error),
-                Err(Cancelled::Contended) => false,
-                Err(Cancelled::Refused(index, item)) if index != BOOK_ACTION => {
-                    if record.is_some() && index == writes.len() - 1 {
+                Err(Cancelled::Refused(refused)) if refused[0].0 != BOOK_ACTION => {
+                    if record.is_some() && refused.iter().any(|(at, _)| *at == writes.len() - 1) {
                         return Err(StoreError::LeaseLost);
                     }
-                    if let Some((id, other)) = uid_taken(&writes, index, item)? {
-                        taken.insert(id, other);
-                        // Other contents, so another write.
-                        write = WriteId::random();
+                    let before = taken.len();
+                    for (index, item) in refused {
+                        taken.extend(uid_taken(&writes, index, item)?);
                     }
-                    false
+                    if taken.len() > before {
+                        // Nobody was in the way, and the number is still good.
+                        *known = Some((seq, Instant::now()));
+                        continue;
+                    }
                 }
-                Err(Cancelled::Refused(..)) => self.is_ours(book, seq + 1, write).await?,
-                Err(Cancelled::Unknown(error)) => {
-                    tracing::debug!(%error, "a transaction's outcome is unknown");
-                    self.is_ours(book, seq + 1, write).await?
+                // Even then it may be this attempt that took the number: the SDK sends it more than
+                // once, and what it reports is the fate of the last time.
+                Err(Cancelled::Refused(_) | Cancelled::Contended | Cancelled::Unknown(_)) => {
+                    tried.push(Tried {
+                        write,
+                        seq,
+                        last: seq + count,
+                        plans,
+                        recorded,
+                    });
                 }
-            };
-            if settled {
-                *known = Some((seq + count, Instant::now()));
-                drop(known);
-                self.delete_leftovers(book, &plans, &attempt.put).await;
-                return Ok((outcomes, last && record.is_some()));
             }
             telemetry::dynamodb_conflict();
             backoff.wait().await?;
-        }
+        };
+        *known = Some((seq, Instant::now()));
+        drop(known);
+        self.delete_leftovers(book, &plans, &attempt.put).await;
+        let outcomes = plans.into_iter().map(|plan| plan.done).collect();
+        Ok((outcomes, recorded))
     }
 
-    /// Whether the log row of `seq` was written by `write`.
-    async fn is_ours(&self, book: BookId, seq: u64, write: WriteId) -> Result<bool, StoreError> {
-        let row = self.table.get(&keys::log_row(book, seq)).await?;
-        Ok(row.is_some_and(|row| row.text("write").is_ok_and(|id| id == write.to_string())))
+    /// The one of the attempts, all at one number, that took it. Called once the number is taken.
+    async fn winner<E>(
+        &self,
+        book: BookId,
+        tried: Vec<Tried<E>>,
+    ) -> Result<Option<Tried<E>>, StoreError> {
+        let Some(seq) = tried.first().map(|tried| tried.seq) else {
+            return Ok(None);
+        };
+        let row = self.table.get(&keys::log_row(book, seq + 1)).await?;
+        let Some(row) = row else { return Ok(None) };
+        let write = row.text("write")?;
+        Ok(tried
+            .into_iter()
+            .find(|tried| tried.write.to_string() == write))
     }
 
     /// Decides the first of `ops`, as many as fit one transaction.
@@ -471,15 +506,6 @@ impl Store {
         };
         if let Err(error) = deleted.await {
             tracing::warn!(%error, "rows of removed search terms stay behind; searches skip them");
-        }
-    }
-
-    /// Lets another take the request over at once (`begun`), or forget it.
-    async fn abandon(&self, claim: &Claim, begun: bool) -> Result<(), StoreError> {
-        if begun {
-            self.lapse(claim).await
-        } else {
-            self.release(claim).await
         }
     }
 }

@@ -274,7 +274,7 @@ pub(crate) async fn read(
     ),
     request_body(content(
         (Object = "application/json", example = json!({"@type": "Card", "version": "1.0", "uid": "urn:uuid:03a0e51f-d1aa-4385-8a53-e29025acd8af", "name": {"full": "Ada King"}})),
-        (String = "text/vcard"),
+        (String = "text/vcard", example = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada King\r\nEND:VCARD\r\n"),
     )),
     responses((status = 200, description = "The contact as it is now.", body = ContactView<'_>, headers(("ETag" = String)))),
 )]
