@@ -70,7 +70,9 @@ pub const ALLOWED: &[Difference] = &[
         reason: "hyper takes no more than 100 headers, and says so itself",
     },
     Difference {
-        what: What::Answer("a text body in which three bytes of a cut four-byte character stand alone"),
+        what: What::Answer(
+            "a text body in which three bytes of a cut four-byte character stand alone",
+        ),
         reason: "events are JSON: the bytes arrive as U+FFFD, which is as long and may have been meant",
     },
 ];

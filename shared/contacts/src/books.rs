@@ -1,6 +1,6 @@
 //! Books.
 
-use contacts_store::{Answer, Book, BookId, Claim, Deletion};
+use contacts_store::{Book, BookId, Deletion, Recording};
 
 use crate::{
     Contacts, Guard,
@@ -70,7 +70,7 @@ impl Contacts {
         &self,
         who: &str,
         name: &str,
-        record: Option<(&Claim, &(dyn Fn(&Book) -> Answer + Sync))>,
+        record: Option<Recording<'_, Book>>,
     ) -> Result<Book> {
         let created = self
             .store

@@ -24,7 +24,6 @@ pub mod server;
 pub use app::App;
 
 /// The whole service: every route within its frame.
-#[must_use]
 pub fn router(app: App) -> axum::Router {
     let options = app.options.clone();
     let (routes, _) = routes::routes();

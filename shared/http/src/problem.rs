@@ -152,7 +152,11 @@ impl Problem {
         // A pointer is made of the client's own member names, which may be of any length.
         let short = |text: String| {
             let end = text.floor_char_boundary(MAX_POINTER);
-            if end < text.len() { format!("{}…", &text[..end]) } else { text }
+            if end < text.len() {
+                format!("{}…", &text[..end])
+            } else {
+                text
+            }
         };
         let errors: Vec<Value> = violations
             .into_iter()

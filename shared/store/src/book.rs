@@ -12,7 +12,7 @@ use crate::{
     Store,
     backoff::Backoff,
     error::StoreError,
-    idempotency::{Answer, Claim},
+    idempotency::Recording,
     ids::BookId,
     item::{Item, n, s, time},
     keys,
@@ -163,7 +163,7 @@ impl Store {
         owner: &str,
         id: BookId,
         name: &str,
-        record: Option<(&Claim, &(dyn Fn(&Book) -> Answer + Sync))>,
+        record: Option<Recording<'_, Book>>,
     ) -> Result<Book, StoreError> {
         let now = self.now();
         let book = Book {

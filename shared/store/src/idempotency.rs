@@ -46,6 +46,9 @@ pub struct Claim {
     pub progress: Option<Vec<u8>>,
 }
 
+/// A claim, and what makes the answer for it from the thing created.
+pub type Recording<'a, T> = (&'a Claim, &'a (dyn Fn(&T) -> Answer + Sync));
+
 /// What the record of a key says.
 #[derive(Debug)]
 pub enum Claimed {

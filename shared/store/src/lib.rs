@@ -30,7 +30,7 @@ pub use check::{Finding, Report};
 pub use client::{client, sdk_config};
 pub use contact::{Entry, Head, INLINE_BODY_BYTES, Listed, Original, Stored, Term};
 pub use error::StoreError;
-pub use idempotency::{Answer, Claim, Claimed, KEPT, LEASE};
+pub use idempotency::{Answer, Claim, Claimed, KEPT, LEASE, Recording};
 pub use ids::{BookId, ContactId, InvalidId, TokenId, WriteId, digest_text, random_bytes};
 pub use log::{Change, Run, TooOld};
 pub use read::{Page, SEARCH_ROWS, Search};

@@ -30,7 +30,11 @@ async fn cases(owner: &Caller) -> Vec<Case> {
     let new = json!({"name": "spare", "scopes": ["contacts:read"]});
     let token = created(&owner.post("/v1/tokens", &new).await);
     let token = format!("/v1/tokens/{}", text(&token["id"]));
-    let case = |operation, scope, request| Case { operation, scope, request };
+    let case = |operation, scope, request| Case {
+        operation,
+        scope,
+        request,
+    };
     let get = |path: &str| Request::new("GET", path);
     let read = Some(Scope::Read);
     let write = Some(Scope::Write);
@@ -46,13 +50,41 @@ async fn cases(owner: &Caller) -> Vec<Case> {
         case("readContact", read, get(&contact)),
         case("readChanges", read, get(&format!("{book}/changes"))),
         case("listTokens", tokens, get("/v1/tokens")),
-        case("createBook", write, Request::new("POST", "/v1/books").json(&json!({"name": "x"}))),
-        case("renameBook", write, Request::new("PATCH", &book).json(&json!({"name": "mine now"}))),
-        case("createContact", write, Request::new("POST", &contacts).json(&card("x"))),
-        case("batchContacts", write, Request::new("POST", format!("{contacts}/batch")).json(&json!({"items": []}))),
-        case("replaceContact", write, Request::new("PUT", &contact).json(&card("y"))),
-        case("patchContact", write, Request::new("PATCH", &contact).json(&json!({}))),
-        case("createToken", tokens, Request::new("POST", "/v1/tokens").json(&json!({"name": "x", "scopes": ["tokens"]}))),
+        case(
+            "createBook",
+            write,
+            Request::new("POST", "/v1/books").json(&json!({"name": "x"})),
+        ),
+        case(
+            "renameBook",
+            write,
+            Request::new("PATCH", &book).json(&json!({"name": "mine now"})),
+        ),
+        case(
+            "createContact",
+            write,
+            Request::new("POST", &contacts).json(&card("x")),
+        ),
+        case(
+            "batchContacts",
+            write,
+            Request::new("POST", format!("{contacts}/batch")).json(&json!({"items": []})),
+        ),
+        case(
+            "replaceContact",
+            write,
+            Request::new("PUT", &contact).json(&card("y")),
+        ),
+        case(
+            "patchContact",
+            write,
+            Request::new("PATCH", &contact).json(&json!({})),
+        ),
+        case(
+            "createToken",
+            tokens,
+            Request::new("POST", "/v1/tokens").json(&json!({"name": "x", "scopes": ["tokens"]})),
+        ),
         case("revokeToken", tokens, Request::new("DELETE", &token)),
         case("deleteContact", write, Request::new("DELETE", &contact)),
         case("deleteBook", write, Request::new("DELETE", &book)),
@@ -62,7 +94,11 @@ async fn cases(owner: &Caller) -> Vec<Case> {
 #[tokio::test]
 async fn every_route_is_among_the_cases() {
     let me = somebody().await;
-    let mut tried: Vec<_> = cases(&me).await.iter().map(|case| case.operation.to_owned()).collect();
+    let mut tried: Vec<_> = cases(&me)
+        .await
+        .iter()
+        .map(|case| case.operation.to_owned())
+        .collect();
     let mut there: Vec<String> = DOCUMENT["paths"]
         .as_object()
         .unwrap()
@@ -123,7 +159,11 @@ async fn without_a_good_credential_every_route_is_401() {
         let twice = case.request.clone().bearer(&me.token).bearer(&me.token);
         problem(&me.app.send(twice).await, 401, "unauthorized");
     }
-    assert_eq!(me.all("/v1/books").await.unwrap().len(), 2, "nothing was done");
+    assert_eq!(
+        me.all("/v1/books").await.unwrap().len(),
+        2,
+        "nothing was done"
+    );
 }
 
 #[tokio::test]
@@ -131,14 +171,22 @@ async fn an_expired_token_is_401_on_every_route() {
     let me = somebody().await;
     let cases = cases(&me).await;
     let soon = Timestamp::now() + 900.milliseconds();
-    let short = me.app.caller_who("somebody", &Scope::ALL, Some(soon)).await.unwrap();
+    let short = me
+        .app
+        .caller_who("somebody", &Scope::ALL, Some(soon))
+        .await
+        .unwrap();
     assert_eq!(short.get("/v1/books").await.status, 200);
     // It is remembered by now, and ends on time all the same.
     until(async || short.get("/v1/books").await.status == 401).await;
     assert!(Timestamp::now() >= soon);
     is_refused(&me.app, &cases, Some(&format!("Bearer {}", short.token))).await;
     let past = Timestamp::now() - 1.hour();
-    let past = me.app.caller_who("somebody", &Scope::ALL, Some(past)).await.unwrap();
+    let past = me
+        .app
+        .caller_who("somebody", &Scope::ALL, Some(past))
+        .await
+        .unwrap();
     is_refused(&me.app, &cases, Some(&format!("Bearer {}", past.token))).await;
 }
 
@@ -172,7 +220,9 @@ async fn until(holds: impl AsyncFn() -> bool) {
             tries.tick().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), wait)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -180,7 +230,10 @@ async fn a_token_with_too_few_scopes_is_403_and_names_the_missing_one() {
     let me = somebody().await;
     let cases = cases(&me).await;
     for missing in Scope::ALL {
-        let others: Vec<_> = Scope::ALL.into_iter().filter(|scope| *scope != missing).collect();
+        let others: Vec<_> = Scope::ALL
+            .into_iter()
+            .filter(|scope| *scope != missing)
+            .collect();
         let narrow = me.app.caller_who("somebody", &others, None).await.unwrap();
         for case in cases.iter().filter(|case| case.scope == Some(missing)) {
             let refused = problem(&narrow.send(case.request.clone()).await, 403, "forbidden");
@@ -195,13 +248,18 @@ async fn a_token_with_too_few_scopes_is_403_and_names_the_missing_one() {
             "deleteBook" => {
                 let book = String::from_utf8(case.request.target.clone()).unwrap();
                 for contact in me.all(&format!("{book}/contacts")).await.unwrap() {
-                    me.delete(&format!("{book}/contacts/{}", text(&contact["id"]))).await;
+                    me.delete(&format!("{book}/contacts/{}", text(&contact["id"])))
+                        .await;
                 }
                 enough.send(case.request.clone()).await
             }
             _ => enough.send(case.request.clone()).await,
         };
-        assert!((200..300).contains(&answer.status), "{}: {answer:?}", case.operation);
+        assert!(
+            (200..300).contains(&answer.status),
+            "{}: {answer:?}",
+            case.operation
+        );
     }
 }
 
@@ -223,13 +281,21 @@ async fn what_belongs_to_somebody_else_does_not_exist() {
         } else {
             assert!((200..300).contains(&answer.status), "{}", case.operation);
             let body = String::from_utf8_lossy(&answer.body);
-            assert!(!body.contains("private") || !target.starts_with("/v1"), "{}", case.operation);
+            assert!(
+                !body.contains("private") || !target.starts_with("/v1"),
+                "{}",
+                case.operation
+            );
         }
     }
     assert_eq!(state(&me).await, before, "nothing of mine has changed");
     // The same contact id in a book of theirs is not mine either.
     let contact = text(&before[1]["id"]);
-    problem(&other.get(&format!("{CONTACTS}/{contact}")).await, 404, "contact-not-found");
+    problem(
+        &other.get(&format!("{CONTACTS}/{contact}")).await,
+        404,
+        "contact-not-found",
+    );
 }
 
 /// Everything somebody has.
@@ -252,7 +318,8 @@ async fn a_token_is_also_a_password() {
     let contact = add(&me, "Ada").await;
     for user in ["", "anybody", "a@b.example"] {
         let pair = BASE64.encode(format!("{user}:{}", me.token).as_bytes());
-        let get = Request::new("GET", at(&contact)).header("authorization", format!("basic {pair}"));
+        let get =
+            Request::new("GET", at(&contact)).header("authorization", format!("basic {pair}"));
         assert_eq!(ok(&me.app.send(get).await), contact);
     }
 }

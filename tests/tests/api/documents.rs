@@ -9,13 +9,16 @@ use sha2::{Digest, Sha256};
 
 use crate::support::{ok, somebody, text};
 
-const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
 
 fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)> {
     let paths = DOCUMENT["paths"].as_object().unwrap();
     paths.iter().flat_map(|(path, item)| {
         let item = item.as_object().unwrap();
-        item.iter().map(|(method, operation)| (path.as_str(), method.as_str(), operation))
+        item.iter()
+            .map(|(method, operation)| (path.as_str(), method.as_str(), operation))
     })
 }
 
@@ -44,14 +47,24 @@ fn the_document_has_the_structure_of_openapi_3_1() {
     assert!(text(&document["openapi"]).starts_with("3.1."));
     assert!(!text(&document["info"]["title"]).is_empty());
     assert!(!text(&document["info"]["version"]).is_empty());
-    let tags: BTreeSet<_> = document["tags"].as_array().unwrap().iter().map(|tag| text(&tag["name"])).collect();
-    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let tags: BTreeSet<_> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| text(&tag["name"]))
+        .collect();
+    let schemes = document["components"]["securitySchemes"]
+        .as_object()
+        .unwrap();
     let mut ids = BTreeSet::new();
     for (path, method, operation) in operations() {
         let what = format!("{method} {path}");
         assert!(METHODS.contains(&method), "{what}");
         assert!(path.starts_with('/') && !path.ends_with('/'), "{what}");
-        assert!(ids.insert(text(&operation["operationId"])), "{what}: the id is not unique");
+        assert!(
+            ids.insert(text(&operation["operationId"])),
+            "{what}: the id is not unique"
+        );
         assert!(!text(&operation["summary"]).is_empty(), "{what}");
         for tag in operation["tags"].as_array().unwrap() {
             assert!(tags.contains(text(tag)), "{what}: {tag}");
@@ -62,13 +75,22 @@ fn the_document_has_the_structure_of_openapi_3_1() {
                 assert!(schemes.contains_key(name), "{what}: {name}");
             }
         }
-        let named: BTreeSet<_> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+        let named: BTreeSet<_> = path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+            .collect();
         let mut in_path = BTreeSet::new();
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let place = text(&parameter["in"]);
-            assert!(["path", "query", "header"].contains(&place), "{what}: {parameter}");
+            assert!(
+                ["path", "query", "header"].contains(&place),
+                "{what}: {parameter}"
+            );
             assert!(parameter["schema"].is_object(), "{what}: {parameter}");
-            assert!(!text(&parameter["description"]).is_empty(), "{what}: {parameter}");
+            assert!(
+                !text(&parameter["description"]).is_empty(),
+                "{what}: {parameter}"
+            );
             if place == "path" {
                 assert_eq!(parameter["required"], true, "{what}");
                 in_path.insert(text(&parameter["name"]));
@@ -78,10 +100,20 @@ fn the_document_has_the_structure_of_openapi_3_1() {
         for (status, response) in operation["responses"].as_object().unwrap() {
             let number: u16 = status.parse().unwrap();
             assert!((200..600).contains(&number), "{what}");
-            assert!(!text(&response["description"]).is_empty(), "{what} {status}");
+            assert!(
+                !text(&response["description"]).is_empty(),
+                "{what} {status}"
+            );
             for (kind, content) in response["content"].as_object().into_iter().flatten() {
-                assert!(kind.contains('/') && content["schema"].is_object(), "{what} {status} {kind}");
-                assert_eq!(kind == "application/problem+json", number >= 400, "{what} {status}");
+                assert!(
+                    kind.contains('/') && content["schema"].is_object(),
+                    "{what} {status} {kind}"
+                );
+                assert_eq!(
+                    kind == "application/problem+json",
+                    number >= 400,
+                    "{what} {status}"
+                );
             }
         }
     }
@@ -106,19 +138,27 @@ fn every_operation_shows_success_and_its_problems_with_examples() {
         let what = format!("{method} {path}");
         let responses = operation["responses"].as_object().unwrap();
         let mut successes = 0;
-        for (status, response) in responses.iter().filter(|(status, _)| status.starts_with('2')) {
+        for (status, response) in responses
+            .iter()
+            .filter(|(status, _)| status.starts_with('2'))
+        {
             successes += 1;
             assert!(status == "204" || response["content"].is_object(), "{what}");
         }
         assert!(successes > 0, "{what}");
         let expected: &[&str] = match path {
             "/health" | "/ready" => &["431", "500"],
-            path if path.starts_with("/v1") => &["400", "401", "403", "414", "431", "500", "503", "504"],
+            path if path.starts_with("/v1") => {
+                &["400", "401", "403", "414", "431", "500", "503", "504"]
+            }
             _ => &["414", "431", "500"],
         };
         for status in expected {
             let content = &responses[*status]["content"]["application/problem+json"];
-            assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{what} {status}");
+            assert_eq!(
+                content["schema"]["$ref"], "#/components/schemas/Problem",
+                "{what} {status}"
+            );
             let examples = content["examples"].as_object().unwrap();
             assert!(!examples.is_empty(), "{what} {status}");
             for example in examples.values() {
@@ -141,10 +181,19 @@ fn every_operation_shows_success_and_its_problems_with_examples() {
 async fn the_reference_page_lists_everything_and_needs_nothing_else() {
     let me = somebody().await;
     let response = me.get("/docs").await;
-    assert_eq!(response.text("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(
+        response.text("content-type"),
+        Some("text/html; charset=utf-8")
+    );
     let page = String::from_utf8(response.body.clone()).unwrap();
     for (path, method, operation) in operations() {
-        assert!(page.contains(&format!("id=\"operation-{}\"", text(&operation["operationId"]))), "{method} {path}");
+        assert!(
+            page.contains(&format!(
+                "id=\"operation-{}\"",
+                text(&operation["operationId"])
+            )),
+            "{method} {path}"
+        );
     }
     let mut problems = BTreeSet::new();
     walk(&DOCUMENT, &mut |name, value| {
@@ -158,18 +207,51 @@ async fn the_reference_page_lists_everything_and_needs_nothing_else() {
     for slug in problems {
         assert!(page.contains(&format!("id=\"{slug}\"")), "{slug}");
     }
-    for anchor in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
-        assert!(page.contains(&format!("id=\"{anchor}\"")), "{anchor} leads nowhere");
+    for anchor in page
+        .split("href=\"#")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+    {
+        assert!(
+            page.contains(&format!("id=\"{anchor}\"")),
+            "{anchor} leads nowhere"
+        );
     }
-    for foreign in ["<script", "<link", "<img", "<iframe", "src=", "@import", "url(", "javascript:", "style=\""] {
+    for foreign in [
+        "<script",
+        "<link",
+        "<img",
+        "<iframe",
+        "src=",
+        "@import",
+        "url(",
+        "javascript:",
+        "style=\"",
+    ] {
         assert!(!page.contains(foreign), "{foreign}");
     }
-    for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+    for link in page
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+    {
         assert!(link.starts_with('#') || link.starts_with('/'), "{link}");
     }
-    let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+    let style = page
+        .split_once("<style>")
+        .unwrap()
+        .1
+        .split_once("</style>")
+        .unwrap()
+        .0;
     let hash = BASE64.encode(&Sha256::digest(style.as_bytes()));
     let policy = response.text("content-security-policy").unwrap();
-    assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{policy}");
-    assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+    assert!(
+        policy.contains(&format!("style-src 'sha256-{hash}'")),
+        "{policy}"
+    );
+    assert!(
+        !policy.contains("unsafe") && !policy.contains("http"),
+        "{policy}"
+    );
 }

@@ -1,8 +1,11 @@
 //! `Idempotency-Key`: a repeat gets the first answer, byte for byte.
 
+use contacts_store::Claimed;
 use contacts_tests::app::Caller;
 use contacts_tests::client::{Request, Response};
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{CONTACTS, card, created, ok, problem, somebody, text};
 
@@ -141,19 +144,23 @@ async fn futures(me: &Caller, request: &Request, count: usize) -> Vec<Response> 
 }
 
 #[tokio::test]
-async fn a_claim_that_is_held_is_409_with_retry_after() {
+async fn while_another_process_runs_the_request_it_is_409_with_retry_after() {
     let me = somebody().await;
-    // Another process holds the key: it has claimed it and not answered yet. Which request it was for
-    // does not matter while it runs.
-    let held = contacts_store::digest_text(&["another request"]);
-    me.app
-        .store()
-        .claim("somebody", "held", &held)
-        .await
-        .unwrap();
-    let answer = me.send(keyed(CONTACTS, "held", &card("Ada"))).await;
-    assert!([409, 422].contains(&answer.status), "{answer:?}");
+    let body = card("Ada");
+    // The other process has claimed the key for this request and has not answered yet.
+    let hash = BASE64URL_NOPAD.encode(&Sha256::digest(body.to_string().as_bytes()));
+    let request = contacts_store::digest_text(&["POST", CONTACTS, "application/json", &hash]);
+    let store = me.app.store();
+    let Claimed::Mine(claim) = store.claim("somebody", "held", &request).await.unwrap() else {
+        panic!("the key is free");
+    };
+    let answer = me.send(keyed(CONTACTS, "held", &body)).await;
+    problem(&answer, 409, "idempotency-running");
+    assert!(answer.text("retry-after").is_some());
     assert_eq!(contacts(&me).await, 0);
+    // It fails and lets go.
+    store.release(&claim).await.unwrap();
+    created(&me.send(keyed(CONTACTS, "held", &body)).await);
 }
 
 #[tokio::test]

@@ -49,7 +49,11 @@ async fn odd_paths_are_404() {
         let status = me.get(path).await.status;
         assert!([200, 404].contains(&status), "{path}: {status}");
     }
-    for path in ["/v1/books/J%C3%B6rg", "/v1/books/%F0%9F%91%AA", "/v1/books/..."] {
+    for path in [
+        "/v1/books/J%C3%B6rg",
+        "/v1/books/%F0%9F%91%AA",
+        "/v1/books/...",
+    ] {
         problem(&me.get(path).await, 404, "book-not-found");
     }
     let absolute = Request::new("GET", "http://evil.example/v1/books/nonsense");
@@ -74,15 +78,26 @@ async fn a_method_that_a_path_does_not_have_is_405_with_allow() {
             allowed.push("HEAD".to_owned());
         }
         allowed.sort();
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
+        for method in [
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW",
+        ] {
             if allowed.iter().any(|one| one == method) {
                 continue;
             }
             // Without a token as well: there is nothing to guard.
-            for request in [Request::new(method, &path), Request::new(method, &path).bearer(&me.token)] {
+            for request in [
+                Request::new(method, &path),
+                Request::new(method, &path).bearer(&me.token),
+            ] {
                 let response = me.app.send(request).await;
                 assert_eq!(response.status, 405, "{method} {path}");
-                let mut allow: Vec<_> = response.text("allow").unwrap().split(',').map(str::trim).map(str::to_owned).collect();
+                let mut allow: Vec<_> = response
+                    .text("allow")
+                    .unwrap()
+                    .split(',')
+                    .map(str::trim)
+                    .map(str::to_owned)
+                    .collect();
                 allow.sort();
                 assert_eq!(allow, allowed, "{method} {path}");
             }
@@ -91,7 +106,11 @@ async fn a_method_that_a_path_does_not_have_is_405_with_allow() {
         assert_eq!(options.status, 204, "{path}");
         assert!(options.body.is_empty());
         assert!(options.text("allow").is_some());
-        assert_eq!(options.text("access-control-allow-origin"), None, "CORS is off");
+        assert_eq!(
+            options.text("access-control-allow-origin"),
+            None,
+            "CORS is off"
+        );
     }
 }
 
@@ -100,8 +119,16 @@ async fn head_is_get_without_its_body() {
     let me = somebody().await;
     let contact = at(&add(&me, "Ada").await);
     for path in [
-        "/health", "/ready", "/openapi.json", "/docs", "/v1/books", "/v1/books/default", CONTACTS,
-        &contact, "/v1/books/default/changes", "/v1/tokens",
+        "/health",
+        "/ready",
+        "/openapi.json",
+        "/docs",
+        "/v1/books",
+        "/v1/books/default",
+        CONTACTS,
+        &contact,
+        "/v1/books/default/changes",
+        "/v1/tokens",
     ] {
         let get = me.get(path).await;
         let head = me.send(Request::new("HEAD", path)).await;
@@ -121,25 +148,59 @@ async fn a_body_of_another_type_is_415() {
     let batch = format!("{CONTACTS}/batch");
     for (method, path, accepted) in [
         ("POST", "/v1/books", json!(["application/json"])),
-        ("PATCH", "/v1/books/default", json!(["application/merge-patch+json", "application/json"])),
-        ("POST", CONTACTS, json!(["application/json", "application/jscontact+json", "text/vcard"])),
-        ("PUT", &contact, json!(["application/json", "application/jscontact+json", "text/vcard"])),
-        ("PATCH", &contact, json!(["application/merge-patch+json", "application/json"])),
+        (
+            "PATCH",
+            "/v1/books/default",
+            json!(["application/merge-patch+json", "application/json"]),
+        ),
+        (
+            "POST",
+            CONTACTS,
+            json!([
+                "application/json",
+                "application/jscontact+json",
+                "text/vcard"
+            ]),
+        ),
+        (
+            "PUT",
+            &contact,
+            json!([
+                "application/json",
+                "application/jscontact+json",
+                "text/vcard"
+            ]),
+        ),
+        (
+            "PATCH",
+            &contact,
+            json!(["application/merge-patch+json", "application/json"]),
+        ),
         ("POST", &batch, json!(["application/json", "text/vcard"])),
         ("POST", "/v1/tokens", json!(["application/json"])),
     ] {
-        for kind in ["text/plain", "application/xml", "", "application/json, text/vcard", "text/vcard; charset=latin1", "json"] {
+        for kind in [
+            "text/plain",
+            "application/xml",
+            "",
+            "application/json, text/vcard",
+            "text/vcard; charset=latin1",
+            "json",
+        ] {
             let request = Request::new(method, path).body(kind, "{}");
             let refused = problem(&me.send(request).await, 415, "unsupported-media-type");
             assert_eq!(refused["accepted"], accepted);
         }
         let bare = Request::new(method, path);
         problem(&me.send(bare).await, 415, "unsupported-media-type");
-        let twice = Request::new(method, path).json(&json!({})).header("content-type", "application/json");
+        let twice = Request::new(method, path)
+            .json(&json!({}))
+            .header("content-type", "application/json");
         problem(&me.send(twice).await, 415, "unsupported-media-type");
     }
     // A card's own type is taken where a card is.
-    let own = Request::new("POST", CONTACTS).body("application/jscontact+json", card("Ada").to_string());
+    let own =
+        Request::new("POST", CONTACTS).body("application/jscontact+json", card("Ada").to_string());
     assert_eq!(me.send(own).await.status, 201);
 }
 
@@ -147,17 +208,28 @@ async fn a_body_of_another_type_is_415() {
 async fn bodies_that_are_not_plain_utf_8_are_400() {
     let me = somebody().await;
     for (kind, body) in [
-        ("text/vcard", &b"\xef\xbb\xbfBEGIN:VCARD\r\nVERSION:4.0\r\nFN:A\r\nEND:VCARD\r\n"[..]),
-        ("text/vcard", b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:J\xf6rg\r\nEND:VCARD\r\n"),
+        (
+            "text/vcard",
+            &b"\xef\xbb\xbfBEGIN:VCARD\r\nVERSION:4.0\r\nFN:A\r\nEND:VCARD\r\n"[..],
+        ),
+        (
+            "text/vcard",
+            b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:J\xf6rg\r\nEND:VCARD\r\n",
+        ),
         ("application/json", b"\xef\xbb\xbf{}"),
         ("application/json", b"{\"name\":\"J\xf6rg\"}"),
     ] {
         let request = Request::new("POST", CONTACTS).body(kind, body);
         problem(&me.send(request).await, 400, "unreadable-body");
     }
-    let short = Request::new("POST", CONTACTS).json(&card("A")).header("content-length", "3");
+    let short = Request::new("POST", CONTACTS)
+        .json(&card("A"))
+        .header("content-length", "3");
     problem(&me.send(short).await, 400, "unreadable-body");
-    for vcard in [&b"BEGIN:VCARD\rVERSION:4.0\rFN:A\rEND:VCARD\r"[..], b"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:A\0B\r\nEND:VCARD\r\n"] {
+    for vcard in [
+        &b"BEGIN:VCARD\rVERSION:4.0\rFN:A\rEND:VCARD\r"[..],
+        b"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:A\0B\r\nEND:VCARD\r\n",
+    ] {
         let status = me.post_vcard(CONTACTS, vcard).await.status;
         assert!([201, 422].contains(&status), "{status}");
     }
@@ -194,7 +266,10 @@ async fn heads_have_limits() {
 #[tokio::test]
 async fn a_request_id_is_taken_over_if_it_is_one() {
     let me = somebody().await;
-    let with = |id: &str| me.app.send(Request::new("GET", "/v1/books").header("x-request-id", id));
+    let with = |id: &str| {
+        me.app
+            .send(Request::new("GET", "/v1/books").header("x-request-id", id))
+    };
     for good in ["a", "0-9.A_z", &"x".repeat(64)] {
         let response = with(good).await;
         assert_eq!(response.text("x-request-id"), Some(good));
@@ -203,14 +278,19 @@ async fn a_request_id_is_taken_over_if_it_is_one() {
     for bad in ["", "a b", "a;b", &"x".repeat(65), "ü"] {
         let response = with(bad).await;
         let id = response.text("x-request-id").unwrap();
-        assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        assert!(
+            id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{id}"
+        );
     }
 }
 
 #[tokio::test]
 async fn other_origins_are_let_in_only_where_they_are_listed() {
     let listed = "https://app.example";
-    let app = TestApp::with(&[("CONTACTS_CORS_ORIGINS", listed)]).await.unwrap();
+    let app = TestApp::with(&[("CONTACTS_CORS_ORIGINS", listed)])
+        .await
+        .unwrap();
     let me = app.caller("me").await.unwrap();
     let get = |origin: &str| me.send(Request::new("GET", "/v1/books").header("origin", origin));
     let allowed = get(listed).await;
@@ -219,33 +299,78 @@ async fn other_origins_are_let_in_only_where_they_are_listed() {
     for name in ["ETag", "Location", "Link", "X-Request-Id", "Retry-After"] {
         assert!(exposed.contains(name), "{exposed}");
     }
-    assert!(allowed.all("vary").any(|value| value.eq_ignore_ascii_case(b"origin")));
-    for other in ["https://evil.example", "null", "https://app.example.evil", "http://app.example"] {
+    assert!(
+        allowed
+            .all("vary")
+            .any(|value| value.eq_ignore_ascii_case(b"origin"))
+    );
+    for other in [
+        "https://evil.example",
+        "null",
+        "https://app.example.evil",
+        "http://app.example",
+    ] {
         let answer = get(other).await;
         assert_eq!(answer.text("access-control-allow-origin"), None, "{other}");
-        assert!(answer.all("vary").any(|value| value.eq_ignore_ascii_case(b"origin")));
+        assert!(
+            answer
+                .all("vary")
+                .any(|value| value.eq_ignore_ascii_case(b"origin"))
+        );
     }
     // Errors are readable too, and a preflight needs no token.
-    let error = app.send(Request::new("GET", "/v1/books").header("origin", listed)).await;
+    let error = app
+        .send(Request::new("GET", "/v1/books").header("origin", listed))
+        .await;
     assert_eq!(error.status, 401);
     assert_eq!(error.text("access-control-allow-origin"), Some(listed));
     let preflight = Request::new("OPTIONS", CONTACTS)
         .header("origin", listed)
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "authorization,idempotency-key");
+        .header(
+            "access-control-request-headers",
+            "authorization,idempotency-key",
+        );
     let preflight = app.send(preflight).await;
     assert_eq!(preflight.status, 204);
-    assert!(preflight.text("access-control-allow-methods").unwrap().contains("PATCH"));
-    assert!(preflight.text("access-control-allow-headers").unwrap().contains("Idempotency-Key"));
+    assert!(
+        preflight
+            .text("access-control-allow-methods")
+            .unwrap()
+            .contains("PATCH")
+    );
+    assert!(
+        preflight
+            .text("access-control-allow-headers")
+            .unwrap()
+            .contains("Idempotency-Key")
+    );
     assert_eq!(preflight.text("access-control-allow-credentials"), None);
 }
 
 #[tokio::test]
 async fn behind_tls_browsers_are_told_to_stay_there() {
     let me = somebody().await;
-    let get = |proto: &str| me.send(Request::new("GET", "/health").header("x-forwarded-proto", proto));
-    assert!(get("https").await.text("strict-transport-security").is_some());
-    assert!(get("http, https").await.text("strict-transport-security").is_some());
-    assert_eq!(get("https, http").await.text("strict-transport-security"), None);
-    assert_eq!(me.get("/health").await.text("strict-transport-security"), None);
+    let get =
+        |proto: &str| me.send(Request::new("GET", "/health").header("x-forwarded-proto", proto));
+    assert!(
+        get("https")
+            .await
+            .text("strict-transport-security")
+            .is_some()
+    );
+    assert!(
+        get("http, https")
+            .await
+            .text("strict-transport-security")
+            .is_some()
+    );
+    assert_eq!(
+        get("https, http").await.text("strict-transport-security"),
+        None
+    );
+    assert_eq!(
+        me.get("/health").await.text("strict-transport-security"),
+        None
+    );
 }

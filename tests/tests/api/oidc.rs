@@ -30,21 +30,36 @@ async fn a_subject_has_their_own_books_with_each_algorithm() {
     let mut books = Vec::new();
     for algorithm in Algorithm::ALL {
         for subject in ["ada", "bob"] {
-            let jwt = provider.token(algorithm, AUDIENCE, subject, "").await.unwrap();
-            let post = Request::new("POST", CONTACTS).bearer(&jwt).json(&card(subject));
+            let jwt = provider
+                .token(algorithm, AUDIENCE, subject, "")
+                .await
+                .unwrap();
+            let post = Request::new("POST", CONTACTS)
+                .bearer(&jwt)
+                .json(&card(subject));
             created(&app.send(post).await);
             let list = ok(&app.send(Request::new("GET", CONTACTS).bearer(&jwt)).await);
             assert_eq!(list["items"].as_array().unwrap().len(), 1, "nobody else's");
-            let book = ok(&app.send(Request::new("GET", "/v1/books/default").bearer(&jwt)).await);
+            let book = ok(&app
+                .send(Request::new("GET", "/v1/books/default").bearer(&jwt))
+                .await);
             books.push(text(&book["id"]).to_owned());
             // Another token of the same subject reaches the same book.
-            let again = provider.token(algorithm, AUDIENCE, subject, "").await.unwrap();
-            let again = ok(&app.send(Request::new("GET", "/v1/books/default").bearer(&again)).await);
+            let again = provider
+                .token(algorithm, AUDIENCE, subject, "")
+                .await
+                .unwrap();
+            let again = ok(&app
+                .send(Request::new("GET", "/v1/books/default").bearer(&again))
+                .await);
             assert_eq!(again, book);
         }
     }
     for book in &books {
-        let jwt = provider.token(Algorithm::Es256, AUDIENCE, "carl", "").await.unwrap();
+        let jwt = provider
+            .token(Algorithm::Es256, AUDIENCE, "carl", "")
+            .await
+            .unwrap();
         let get = Request::new("GET", format!("/v1/books/{book}")).bearer(&jwt);
         problem(&app.send(get).await, 404, "book-not-found");
     }
@@ -64,7 +79,10 @@ async fn scopes_are_those_of_the_token_and_none_means_all() {
         ("tokens", [403, 403, 200]),
         ("contacts:read contacts:write", [200, 201, 403]),
     ] {
-        let jwt = provider.token(Algorithm::EdDsa, AUDIENCE, "ada", scope).await.unwrap();
+        let jwt = provider
+            .token(Algorithm::EdDsa, AUDIENCE, "ada", scope)
+            .await
+            .unwrap();
         let mut statuses = Vec::new();
         for request in [
             Request::new("GET", CONTACTS),
@@ -76,7 +94,10 @@ async fn scopes_are_those_of_the_token_and_none_means_all() {
         assert_eq!(statuses, expected, "{scope:?}");
     }
     // A personal token made with a JWT grants no more than the JWT.
-    let jwt = provider.token(Algorithm::Rs256, AUDIENCE, "ada", "tokens").await.unwrap();
+    let jwt = provider
+        .token(Algorithm::Rs256, AUDIENCE, "ada", "tokens")
+        .await
+        .unwrap();
     let make = |scope: &str| {
         let new = json!({"name": "x", "scopes": [scope]});
         app.send(Request::new("POST", "/v1/tokens").bearer(&jwt).json(&new))
@@ -101,8 +122,14 @@ async fn what_does_not_prove_who_it_is_is_401() {
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        provider.sign(Algorithm::Es256, header, claims).await.unwrap()
+        claims
+            .as_object_mut()
+            .unwrap()
+            .retain(|_, value| !value.is_null());
+        provider
+            .sign(Algorithm::Es256, header, claims)
+            .await
+            .unwrap()
     };
     let good = sign(json!({}), json!({})).await;
     assert_eq!(status(&app, &good).await, 200);
@@ -151,7 +178,10 @@ async fn what_does_not_prove_who_it_is_is_401() {
 #[tokio::test]
 async fn rotated_keys_are_fetched_once_and_withdrawn_ones_fall_out() {
     let provider = Provider::start().await.unwrap();
-    let old = provider.token(Algorithm::Rs256, AUDIENCE, "ada", "").await.unwrap();
+    let old = provider
+        .token(Algorithm::Rs256, AUDIENCE, "ada", "")
+        .await
+        .unwrap();
     let app = service(&provider).await;
     assert_eq!(status(&app, &old).await, 200);
     for _ in 0..20 {
@@ -159,12 +189,21 @@ async fn rotated_keys_are_fetched_once_and_withdrawn_ones_fall_out() {
     }
     assert_eq!(provider.jwks_fetches().await.unwrap(), 1, "keys are kept");
     provider.rotate(OldKeys::Kept).await.unwrap();
-    let new = provider.token(Algorithm::Rs256, AUDIENCE, "ada", "").await.unwrap();
+    let new = provider
+        .token(Algorithm::Rs256, AUDIENCE, "ada", "")
+        .await
+        .unwrap();
     // A service that starts now knows both; withdrawn keys are unknown to the next.
     let fresh = service(&provider).await;
-    assert_eq!((status(&fresh, &old).await, status(&fresh, &new).await), (200, 200));
+    assert_eq!(
+        (status(&fresh, &old).await, status(&fresh, &new).await),
+        (200, 200)
+    );
     provider.rotate(OldKeys::Withdrawn).await.unwrap();
-    let newest = provider.token(Algorithm::Rs256, AUDIENCE, "ada", "").await.unwrap();
+    let newest = provider
+        .token(Algorithm::Rs256, AUDIENCE, "ada", "")
+        .await
+        .unwrap();
     let fresh = service(&provider).await;
     let mut statuses = Vec::new();
     for jwt in [&old, &new, &newest] {

@@ -26,7 +26,11 @@ fn vcard(name: &str, bytes: usize) -> Vec<u8> {
 fn photo(bytes: usize) -> Vec<u8> {
     let start = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:P\r\nPHOTO:data:image/png;base64,";
     let end = "\r\nEND:VCARD\r\n";
-    format!("{start}{}{end}", "A".repeat(bytes - start.len() - end.len())).into_bytes()
+    format!(
+        "{start}{}{end}",
+        "A".repeat(bytes - start.len() - end.len())
+    )
+    .into_bytes()
 }
 
 #[tokio::test]
@@ -44,7 +48,11 @@ async fn a_body_of_one_mebibyte_is_the_most() {
         let refused = problem(&me.send(body(1_048_577)).await, 413, "too-large");
         assert_eq!(refused["maximum"], 1_048_576);
         let judged = me.send(body(1_048_576)).await;
-        assert!([400, 413, 422].contains(&judged.status), "{path} {}", judged.status);
+        assert!(
+            [400, 413, 422].contains(&judged.status),
+            "{path} {}",
+            judged.status
+        );
         assert_ne!(judged.json().unwrap()["limit"], "request body bytes");
     }
 }
@@ -82,7 +90,11 @@ async fn a_card_of_256_kib_is_the_most() {
         let mut parts = Vec::new();
         while left > 0 {
             let part = left.min(50_000);
-            parts.push(format!("{}{}", "\"".repeat((part - 3) / 2), "x".repeat((part - 3) % 2)));
+            parts.push(format!(
+                "{}{}",
+                "\"".repeat((part - 3) / 2),
+                "x".repeat((part - 3) % 2)
+            ));
             left -= part;
         }
         large["example.com:fill"] = json!(parts);
@@ -95,7 +107,11 @@ async fn a_card_of_256_kib_is_the_most() {
     assert_eq!(made["card"], fill(256 * KIB));
     ok(&me.get(&at(&made)).await);
     assert_eq!(me.get_vcard(&at(&made)).await.status, 200);
-    let refused = problem(&me.post(CONTACTS, &fill(256 * KIB + 1)).await, 413, "too-large");
+    let refused = problem(
+        &me.post(CONTACTS, &fill(256 * KIB + 1)).await,
+        413,
+        "too-large",
+    );
     assert_eq!(refused["maximum"], 256 * KIB);
     let patch = json!({"example.com:more": "x".repeat(100)});
     problem(&me.patch(&at(&made), &patch).await, 413, "too-large");
@@ -109,7 +125,8 @@ async fn a_page_of_json_ends_before_it_is_too_large_for_lambda() {
         let text = format!("{number:03}{}", "\"\\".repeat(62));
         let mut wide = card(&text);
         wide["organizations"] = json!({"o": {"name": text}});
-        wide["emails"] = json!({"e": {"address": format!("\"{}\"@example.org", "\\\"".repeat(40))}});
+        wide["emails"] =
+            json!({"e": {"address": format!("\"{}\"@example.org", "\\\"".repeat(40))}});
         wide["phones"] = json!({"p": {"number": "\\\"".repeat(60)}});
         wide
     };
@@ -124,8 +141,15 @@ async fn a_page_of_json_ends_before_it_is_too_large_for_lambda() {
     }
     let page = me.get(&format!("{CONTACTS}?limit=500")).await;
     let items = ok(&page)["items"].as_array().unwrap().len();
-    assert!(items < 500, "the page ends by bytes, at {} of them", lambda_bytes(&page));
-    assert!(lambda_bytes(&page) > LAMBDA_ANSWER / 2, "and not long before: {items}");
+    assert!(
+        items < 500,
+        "the page ends by bytes, at {} of them",
+        lambda_bytes(&page)
+    );
+    assert!(
+        lambda_bytes(&page) > LAMBDA_ANSWER / 2,
+        "and not long before: {items}"
+    );
     assert!(ok(&page)["cursor"].is_string());
     let all = me.all(&format!("{CONTACTS}?limit=500")).await.unwrap();
     let mut ids: Vec<_> = all.iter().map(|item| text(&item["id"])).collect();
@@ -168,9 +192,15 @@ async fn an_answer_about_mistakes_in_long_places_is_not_too_large() {
     let empty = vec![json!({}); 50];
     for (property, value) in [
         ("addresses", json!({&key: {"components": empty}})),
-        ("phones", json!({&quotes: {"number": 1, "pref": 1000, "features": 5, "contexts": 5}})),
+        (
+            "phones",
+            json!({&quotes: {"number": 1, "pref": 1000, "features": 5, "contexts": 5}}),
+        ),
         ("phones", json!({"\"".repeat(450_000): 1})),
-        ("vCardProps", json!([[&quotes, {&quotes: 5}, 5, 5], {&quotes: 1}])),
+        (
+            "vCardProps",
+            json!([[&quotes, {&quotes: 5}, 5, 5], {&quotes: 1}]),
+        ),
     ] {
         let mut wrong = card("x");
         wrong[property] = value;
@@ -210,7 +240,10 @@ async fn an_answer_that_repeats_the_mistakes_of_two_hundred_cards_is_not_too_lar
     let answer = ok(&first);
     assert_eq!(answer["items"].as_array().unwrap().len(), 200);
     for item in answer["items"].as_array().unwrap() {
-        assert_eq!((&item["status"], &item["error"]["status"]), (&json!(422), &json!(422)));
+        assert_eq!(
+            (&item["status"], &item["error"]["status"]),
+            (&json!(422), &json!(422))
+        );
     }
     assert_eq!(me.send(request).await.body, first.body);
 }

@@ -26,9 +26,17 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
 /// Asserts that the file is for this machine and needs no newer glibc than there will be.
 fn fits_amazon_linux(binary: &Path) {
     let path = binary.to_str().unwrap();
-    let head = run("readelf", &["--wide", "--file-header", path], Path::new("/"));
+    let head = run(
+        "readelf",
+        &["--wide", "--file-header", path],
+        Path::new("/"),
+    );
     assert!(head.contains("ELF64") && head.contains("X86-64"), "{head}");
-    let symbols = run("readelf", &["--wide", "--version-info", path], Path::new("/"));
+    let symbols = run(
+        "readelf",
+        &["--wide", "--version-info", path],
+        Path::new("/"),
+    );
     let versions: Vec<(u32, u32)> = symbols
         .split("GLIBC_")
         .skip(1)
@@ -44,7 +52,10 @@ fn fits_amazon_linux(binary: &Path) {
 
 #[tokio::test]
 async fn the_packaged_artifacts_start_and_give_the_same_bytes() {
-    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap();
     // Cargo decides what is to be built.
     run("make", &["package"], &root);
     let container = root.join("dist/api-container");
@@ -52,9 +63,21 @@ async fn the_packaged_artifacts_start_and_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let zip = root.join("dist/api-lambda.zip");
     let unzip = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\nz.extractall(sys.argv[2])\nprint(*(f'{i.filename} {i.external_attr >> 16 & 0o777:o}' for i in z.infolist()))";
-    let entries = run("python3", &["-c", unzip, zip.to_str().unwrap(), folder.path().to_str().unwrap()], &root);
+    let entries = run(
+        "python3",
+        &[
+            "-c",
+            unzip,
+            zip.to_str().unwrap(),
+            folder.path().to_str().unwrap(),
+        ],
+        &root,
+    );
     let entries = entries.trim();
-    assert!(entries.starts_with("bootstrap 7") && !entries.contains('\n'), "{entries}");
+    assert!(
+        entries.starts_with("bootstrap 7") && !entries.contains('\n'),
+        "{entries}"
+    );
     let bootstrap = folder.path().join("bootstrap");
     fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).unwrap();
     let size = fs::metadata(&zip).unwrap().len();
@@ -66,7 +89,9 @@ async fn the_packaged_artifacts_start_and_give_the_same_bytes() {
     let twins = Twins::of(&container, &bootstrap, &[], 1).await.unwrap();
     let contacts = "/v1/books/default/contacts";
     let card = json!({"@type": "Card", "version": "1.0", "name": {"full": "Ada Lovelace"}});
-    let made = twins.each(|_| Request::new("POST", contacts).json(&card)).await;
+    let made = twins
+        .each(|_| Request::new("POST", contacts).json(&card))
+        .await;
     assert_eq!(made[0].status, 201);
     for id in member(&made, "id").unwrap() {
         for accept in ["application/json", "text/vcard"] {
@@ -74,6 +99,8 @@ async fn the_packaged_artifacts_start_and_give_the_same_bytes() {
             assert_eq!(twins.same(read).await.status, 200);
         }
     }
-    let found = twins.same(Request::new("GET", format!("{contacts}?q=love"))).await;
+    let found = twins
+        .same(Request::new("GET", format!("{contacts}?q=love")))
+        .await;
     assert_eq!(found.json().unwrap()["items"].as_array().unwrap().len(), 2);
 }

@@ -3,7 +3,9 @@
 use contacts_tests::client::Request;
 use serde_json::json;
 
-use crate::support::{CONTACTS, card, contact_of_each, has_status, post, simple_vcard, twins, vcard};
+use crate::support::{
+    CONTACTS, card, contact_of_each, has_status, post, simple_vcard, twins, vcard,
+};
 
 /// Bytes that a load balancer passes to a function.
 const MAX_BODY: usize = 1_048_576;
@@ -40,8 +42,14 @@ async fn bytes_that_are_no_utf_8_are_refused_alike() {
             "application/merge-patch+json",
             "application/octet-stream",
         ] {
-            let refused = twins.same(Request::new("POST", CONTACTS).body(kind, body.clone())).await;
-            assert!([400, 415].contains(&refused.status), "{} {kind}", refused.status);
+            let refused = twins
+                .same(Request::new("POST", CONTACTS).body(kind, body.clone()))
+                .await;
+            assert!(
+                [400, 415].contains(&refused.status),
+                "{} {kind}",
+                refused.status
+            );
         }
     }
 }
@@ -51,7 +59,10 @@ async fn bytes_that_are_no_utf_8_are_refused_alike() {
 async fn three_bytes_of_a_cut_character_become_its_replacement_on_lambda_alone() {
     let twins = twins().await;
     let mut cut = simple_vcard("Ada", "12\u{fffd}").into_bytes();
-    let at = cut.windows(3).position(|three| three == "\u{fffd}".as_bytes()).unwrap();
+    let at = cut
+        .windows(3)
+        .position(|three| three == "\u{fffd}".as_bytes())
+        .unwrap();
     cut[at..at + 3].copy_from_slice(b"\xf0\x9f\x98");
     let request = twins.dressed(vcard("POST", CONTACTS, &cut));
     let [container, lambda] = &twins.albs;
@@ -83,18 +94,24 @@ async fn odd_vcards_are_read_alike() {
         " ".to_owned(),
         String::new(),
     ] {
-        let made = twins.each(|_| vcard("POST", CONTACTS, text.as_bytes())).await;
+        let made = twins
+            .each(|_| vcard("POST", CONTACTS, text.as_bytes()))
+            .await;
         let [container, lambda] = &made;
         assert_eq!(container.status, lambda.status);
         if container.status == 201 {
             for answer in &made {
                 let path = answer.text("location").unwrap();
-                let read = twins.same(Request::new("GET", path).header("accept", "text/vcard")).await;
+                let read = twins
+                    .same(Request::new("GET", path).header("accept", "text/vcard"))
+                    .await;
                 assert_eq!(read.body, text.as_bytes());
                 has_status(&twins.same(Request::new("GET", path)).await, 200);
             }
         }
-        twins.each(|_| vcard("POST", &format!("{CONTACTS}/batch"), text.as_bytes())).await;
+        twins
+            .each(|_| vcard("POST", &format!("{CONTACTS}/batch"), text.as_bytes()))
+            .await;
     }
 }
 
@@ -118,14 +135,26 @@ async fn odd_json_is_read_alike() {
         "{\"@type\": \"Card\", \"version\": \"1.0\", \"name\": {\"full\": 1}, \"emails\": []}",
     ] {
         for kind in ["application/json", "application/jscontact+json"] {
-            twins.each(|_| Request::new("POST", CONTACTS).body(kind, text)).await;
+            twins
+                .each(|_| Request::new("POST", CONTACTS).body(kind, text))
+                .await;
         }
-        twins.each(|_| Request::new("POST", format!("{CONTACTS}/batch")).body("application/json", text)).await;
-        twins.same(Request::new("POST", "/v1/books").body("application/json", text)).await;
-        twins.same(Request::new("POST", "/v1/tokens").body("application/json", text)).await;
+        twins
+            .each(|_| {
+                Request::new("POST", format!("{CONTACTS}/batch")).body("application/json", text)
+            })
+            .await;
+        twins
+            .same(Request::new("POST", "/v1/books").body("application/json", text))
+            .await;
+        twins
+            .same(Request::new("POST", "/v1/tokens").body("application/json", text))
+            .await;
     }
     let deep = "[".repeat(100_000);
-    twins.same(Request::new("POST", CONTACTS).body("application/json", deep)).await;
+    twins
+        .same(Request::new("POST", CONTACTS).body("application/json", deep))
+        .await;
 }
 
 #[tokio::test]
@@ -144,7 +173,12 @@ async fn types_and_codings_are_judged_alike() {
         "text/vcard\u{fc}",
         "image/png",
     ] {
-        has_status(&twins.same(Request::new("POST", CONTACTS).body(kind, json.clone())).await, 415);
+        has_status(
+            &twins
+                .same(Request::new("POST", CONTACTS).body(kind, json.clone()))
+                .await,
+            415,
+        );
     }
     let mut bare = Request::new("POST", CONTACTS);
     bare.body = json.clone().into_bytes();
@@ -160,13 +194,23 @@ async fn types_and_codings_are_judged_alike() {
             ("text/vcard", simple_vcard("Ada", "x").into_bytes()),
         ] {
             let request = Request::new("POST", CONTACTS).body(kind, body);
-            twins.each(|_| request.clone().header("content-encoding", coding)).await;
+            twins
+                .each(|_| request.clone().header("content-encoding", coding))
+                .await;
         }
     }
     for method in ["GET", "HEAD", "DELETE", "OPTIONS"] {
-        for (kind, body) in [("application/json", "{}"), ("text/plain", "x"), ("image/png", "\u{0}")] {
-            twins.same(Request::new(method, "/v1/books/nobody").body(kind, body)).await;
-            twins.same(Request::new(method, "/health").body(kind, body)).await;
+        for (kind, body) in [
+            ("application/json", "{}"),
+            ("text/plain", "x"),
+            ("image/png", "\u{0}"),
+        ] {
+            twins
+                .same(Request::new(method, "/v1/books/nobody").body(kind, body))
+                .await;
+            twins
+                .same(Request::new(method, "/health").body(kind, body))
+                .await;
         }
     }
     let chunked = post(CONTACTS, &card("Ada")).header("transfer-encoding", "chunked");
@@ -179,9 +223,15 @@ async fn types_and_codings_are_judged_alike() {
 async fn limits_end_at_the_same_byte() {
     let twins = twins().await;
     let around = simple_vcard("Ada", "").len();
-    for (size, fits) in [(MAX_CARD - 1_000, true), (MAX_CARD, true), (MAX_CARD + 1, false)] {
+    for (size, fits) in [
+        (MAX_CARD - 1_000, true),
+        (MAX_CARD, true),
+        (MAX_CARD + 1, false),
+    ] {
         let text = simple_vcard("Ada", &"x".repeat(size - around));
-        let made = twins.each(|_| vcard("POST", CONTACTS, text.as_bytes())).await;
+        let made = twins
+            .each(|_| vcard("POST", CONTACTS, text.as_bytes()))
+            .await;
         assert!(fits || made[0].status == 413, "{size}: {}", made[0].status);
         let note = json!({"note": "x".repeat(size - 200)});
         let mut noted = card("Ada");
@@ -197,16 +247,27 @@ async fn limits_end_at_the_same_byte() {
             ("image/png", 0),
         ] {
             let body = vec![byte; size];
-            let answer = twins.same(Request::new("POST", CONTACTS).body(kind, body.clone())).await;
+            let answer = twins
+                .same(Request::new("POST", CONTACTS).body(kind, body.clone()))
+                .await;
             let too_large = size > MAX_BODY || kind == "text/vcard";
-            assert_eq!(answer.status == 413, too_large, "{size} {kind}: {}", answer.status);
-            let put = twins.same(Request::new("PUT", &paths[0]).body(kind, body)).await;
+            assert_eq!(
+                answer.status == 413,
+                too_large,
+                "{size} {kind}: {}",
+                answer.status
+            );
+            let put = twins
+                .same(Request::new("PUT", &paths[0]).body(kind, body))
+                .await;
             assert!(put.status >= 400);
         }
     }
     let items = |count: usize| json!({"items": vec![json!({"op": "paint"}); count]});
     for (count, status) in [(0, 200), (200, 200), (201, 413)] {
-        let answer = twins.same(post(&format!("{CONTACTS}/batch"), &items(count))).await;
+        let answer = twins
+            .same(post(&format!("{CONTACTS}/batch"), &items(count)))
+            .await;
         has_status(&answer, status);
     }
 }

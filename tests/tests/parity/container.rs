@@ -29,12 +29,20 @@ async fn a_container_stops_under_load_without_a_failed_request() {
     let [contact, _] = contact_of_each(&twins, "Ada").await;
     let mut leaving = another(&twins).await;
     let staying = twins.container.address;
-    let alb = Alb::weighted(vec![(Target::Container(leaving.address), 1), (Target::Container(staying), 1)]);
+    let alb = Alb::weighted(vec![
+        (Target::Container(leaving.address), 1),
+        (Target::Container(staying), 1),
+    ]);
 
     // One write waits at the database from before the signal until after the switch.
     let gate = Gate::closed();
     let held = |body: &serde_json::Value| body.to_string().contains("Held");
-    twins.faults.inject(Rule::new(Fault::Wait(gate.clone())).on("TransactWriteItems").when(held).times(1));
+    twins.faults.inject(
+        Rule::new(Fault::Wait(gate.clone()))
+            .on("TransactWriteItems")
+            .when(held)
+            .times(1),
+    );
     let request = twins.dressed(post(CONTACTS, &card("Held")));
     let direct = Arc::new(Client::new(leaving.address));
     let held = tokio::spawn({
@@ -93,7 +101,10 @@ async fn until_hung_up(server: &Server, bytes: &[u8]) -> String {
 #[tokio::test]
 async fn slow_heads_and_slow_bodies_are_cut_off() {
     let twins = twins().await;
-    let head = until_hung_up(&twins.container, b"GET /health HTTP/1.1\r\nHost: h\r\nX-Slow");
+    let head = until_hung_up(
+        &twins.container,
+        b"GET /health HTTP/1.1\r\nHost: h\r\nX-Slow",
+    );
     let request = format!(
         "POST {CONTACTS} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{",
         twins.token
@@ -117,7 +128,9 @@ async fn above_its_limit_a_container_says_so_and_stays_healthy() {
     let request = twins.dressed(get(&contact));
     let gate = Gate::closed();
     for operation in ["GetItem", "Query", "BatchGetItem", "TransactGetItems"] {
-        twins.faults.inject(Rule::new(Fault::Wait(gate.clone())).on(operation));
+        twins
+            .faults
+            .inject(Rule::new(Fault::Wait(gate.clone())).on(operation));
     }
     let mut held = JoinSet::new();
     for _ in 0..LIMIT {
@@ -137,7 +150,10 @@ async fn above_its_limit_a_container_says_so_and_stays_healthy() {
     gate.open();
     twins.faults.clear();
     let statuses = held.join_all().await;
-    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| [200, 503].contains(status)),
+        "{statuses:?}"
+    );
     let again = client.send(&request).await.unwrap();
     has_status(&again, 200);
 }
@@ -148,7 +164,8 @@ async fn an_answer_that_takes_too_long_for_the_load_balancer_is_its_504() {
     let [contact, _] = contact_of_each(&twins, "Ada").await;
     let gate = Gate::closed();
     twins.faults.inject(Rule::new(Fault::Wait(gate.clone())));
-    let alb = Alb::new(Target::Container(twins.container.address)).with_idle_timeout(Duration::from_millis(1));
+    let alb = Alb::new(Target::Container(twins.container.address))
+        .with_idle_timeout(Duration::from_millis(1));
     let answer = alb.send(twins.dressed(Request::new("GET", &contact))).await;
     has_status(&answer, 504);
     gate.open();

@@ -20,22 +20,31 @@ fn with(twins: &Twins, member: &str, value: Value) -> Value {
 /// The status of the function's answer; it has one.
 async fn status(twins: &Twins, event: &Value) -> u64 {
     let answer = twins.sandboxes.invoke(event).await;
-    let answer = answer.unwrap_or_else(|error| panic!("{error}: {event:.300}")).json().unwrap();
+    let answer = answer
+        .unwrap_or_else(|error| panic!("{error}: {event:.300}"))
+        .json()
+        .unwrap();
     answer["statusCode"].as_u64().unwrap()
 }
 
 /// The first process still answers.
 async fn lives(twins: &Twins) {
-    assert_eq!(status(twins, &alb_event(&twins.dressed(get("/v1/books")))).await, 200);
-    assert_eq!(twins.sandboxes.starts().len(), 1, "{:?}", twins.sandboxes.starts());
+    assert_eq!(
+        status(twins, &alb_event(&twins.dressed(get("/v1/books")))).await,
+        200
+    );
+    assert_eq!(
+        twins.sandboxes.starts().len(),
+        1,
+        "{:?}",
+        twins.sandboxes.starts()
+    );
 }
 
 #[tokio::test]
 async fn each_event_that_upsets_lambda_http_is_answered_and_survived() {
     let twins = twins().await;
-    let headers = |name: &str, value: &str| {
-        json!({name: [value], "host": ["h"], "authorization": [format!("Bearer {}", twins.token)]})
-    };
+    let headers = |name: &str, value: &str| json!({name: [value], "host": ["h"], "authorization": [format!("Bearer {}", twins.token)]});
     let base64 = |body: &str| {
         let mut event = with(&twins, "body", body.into());
         event["isBase64Encoded"] = true.into();
@@ -63,22 +72,88 @@ async fn each_event_that_upsets_lambda_http_is_answered_and_survived() {
         (with(&twins, "path", Value::Null), 400),
         (with(&twins, "path", "/a b".into()), 400),
         (with(&twins, "path", "/\u{0}".into()), 400),
-        (with(&twins, "path", format!("/{}", "a".repeat(70_000)).into()), 414),
-        (with(&twins, "path", format!("/{}", "ä".repeat(70_000)).into()), 414),
-        (with(&twins, "multiValueQueryStringParameters", json!({"q": ["%FF".repeat(10_000)]})), 414),
-        (with(&twins, "multiValueQueryStringParameters", json!({"q": ["\u{fffd}".repeat(30_000)]})), 400),
-        (with(&twins, "multiValueHeaders", headers("a name", "1")), 400),
+        (
+            with(&twins, "path", format!("/{}", "a".repeat(70_000)).into()),
+            414,
+        ),
+        (
+            with(&twins, "path", format!("/{}", "ä".repeat(70_000)).into()),
+            414,
+        ),
+        (
+            with(
+                &twins,
+                "multiValueQueryStringParameters",
+                json!({"q": ["%FF".repeat(10_000)]}),
+            ),
+            414,
+        ),
+        (
+            with(
+                &twins,
+                "multiValueQueryStringParameters",
+                json!({"q": ["\u{fffd}".repeat(30_000)]}),
+            ),
+            400,
+        ),
+        (
+            with(&twins, "multiValueHeaders", headers("a name", "1")),
+            400,
+        ),
         (with(&twins, "multiValueHeaders", headers("", "1")), 400),
-        (with(&twins, "multiValueHeaders", headers("a\r\nb", "1")), 400),
-        (with(&twins, "multiValueHeaders", headers("x", "1\r\ny: 2")), 400),
+        (
+            with(&twins, "multiValueHeaders", headers("a\r\nb", "1")),
+            400,
+        ),
+        (
+            with(&twins, "multiValueHeaders", headers("x", "1\r\ny: 2")),
+            400,
+        ),
         (with(&twins, "multiValueHeaders", headers("x", "1\n")), 400),
-        (with(&twins, "multiValueHeaders", headers("x", "\u{0}")), 400),
-        (with(&twins, "multiValueHeaders", headers("host", "foo:99999")), 415),
-        (with(&twins, "multiValueHeaders", headers("host", "a b")), 415),
-        (with(&twins, "multiValueHeaders", headers("x-forwarded-proto", "https, http")), 415),
-        (with(&twins, "multiValueHeaders", headers("x-request-id", "\u{fc}\u{ff}")), 415),
-        (with(&twins, "multiValueHeaders", headers("origin", "\u{fc}\u{ff}")), 415),
-        (with(&twins, "multiValueHeaders", headers("x-large", &"x".repeat(600_000))), 431),
+        (
+            with(&twins, "multiValueHeaders", headers("x", "\u{0}")),
+            400,
+        ),
+        (
+            with(&twins, "multiValueHeaders", headers("host", "foo:99999")),
+            415,
+        ),
+        (
+            with(&twins, "multiValueHeaders", headers("host", "a b")),
+            415,
+        ),
+        (
+            with(
+                &twins,
+                "multiValueHeaders",
+                headers("x-forwarded-proto", "https, http"),
+            ),
+            415,
+        ),
+        (
+            with(
+                &twins,
+                "multiValueHeaders",
+                headers("x-request-id", "\u{fc}\u{ff}"),
+            ),
+            415,
+        ),
+        (
+            with(
+                &twins,
+                "multiValueHeaders",
+                headers("origin", "\u{fc}\u{ff}"),
+            ),
+            415,
+        ),
+        (
+            with(
+                &twins,
+                "multiValueHeaders",
+                headers("x-large", &"x".repeat(600_000)),
+            ),
+            431,
+        ),
         (with(&twins, "httpMethod", "GET /".into()), 400),
         (with(&twins, "httpMethod", "".into()), 400),
         (with(&twins, "httpMethod", "G\r\nT".into()), 400),
@@ -95,7 +170,10 @@ async fn each_event_that_upsets_lambda_http_is_answered_and_survived() {
         (json!({"requestContext": {"http": {}}}), 400),
         (alb_health_check_event("/health"), 200),
         (alb_health_check_event("/ready"), 200),
-        (api_gateway_v2_event(&twins.dressed(get("/v1/books?limit=1&limit=2"))), 400),
+        (
+            api_gateway_v2_event(&twins.dressed(get("/v1/books?limit=1&limit=2"))),
+            400,
+        ),
         (api_gateway_v2_event(&twins.dressed(get("/v1/books"))), 200),
     ] {
         assert_eq!(status(&twins, &event).await, answered, "{event:.300}");
@@ -126,11 +204,22 @@ async fn an_event_that_is_no_json_is_an_error_that_the_process_survives() {
 
 #[tokio::test]
 async fn client_bytes_in_headers_do_not_come_back_in_headers() {
-    let twins = Twins::with(&[("CONTACTS_CORS_ORIGINS", "https://app.example.org")], 1).await.unwrap();
+    let twins = Twins::with(&[("CONTACTS_CORS_ORIGINS", "https://app.example.org")], 1)
+        .await
+        .unwrap();
     let alb = Alb::new(Target::Lambda(twins.sandboxes.clone()));
-    for name in ["origin", "x-request-id", "accept", "if-none-match", "traceparent", "location"] {
+    for name in [
+        "origin",
+        "x-request-id",
+        "accept",
+        "if-none-match",
+        "traceparent",
+        "location",
+    ] {
         for value in [&b"\xff\xfe"[..], "ü€😀".as_bytes()] {
-            let answer = alb.send(twins.dressed(get("/v1/books").header(name, value))).await;
+            let answer = alb
+                .send(twins.dressed(get("/v1/books").header(name, value)))
+                .await;
             assert!(answer.status < 500);
             assert!(answer.headers.iter().all(|(_, value)| value.is_ascii()));
         }
@@ -150,7 +239,9 @@ fn seeds(twins: &Twins) -> Vec<Value> {
     ];
     let requests = requests.map(|request| twins.dressed(request));
     let alb = requests.iter().map(alb_event);
-    let mut events: Vec<Value> = alb.chain(requests.iter().map(api_gateway_v2_event)).collect();
+    let mut events: Vec<Value> = alb
+        .chain(requests.iter().map(api_gateway_v2_event))
+        .collect();
     events.push(alb_health_check_event("/health"));
     events
 }
@@ -196,7 +287,11 @@ fn junk() -> impl Strategy<Value = Value> {
 async fn no_mutated_event_ends_the_process() {
     let twins = twins().await;
     let seeds = seeds(&twins);
-    let mut runner = TestRunner::new(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let runtime = tokio::runtime::Handle::current();
     let mutations = prop::collection::vec((any::<prop::sample::Index>(), junk()), 1..4);
     let strategy = (any::<prop::sample::Index>(), mutations);
@@ -213,7 +308,10 @@ async fn no_mutated_event_ends_the_process() {
             let answer = runtime.block_on(twins.sandboxes.invoke(&event));
             let answer = answer.map_err(|error| TestCaseError::fail(error.to_string()))?;
             let status = answer.json().map(|answer| answer["statusCode"].as_u64());
-            prop_assert!(status.is_ok_and(|status| status.is_some_and(|status| (200..500).contains(&status))));
+            prop_assert!(
+                status
+                    .is_ok_and(|status| status.is_some_and(|status| (200..500).contains(&status)))
+            );
             prop_assert_eq!(twins.sandboxes.starts().len(), 1);
             Ok(())
         })

@@ -35,7 +35,10 @@ async fn hostile_hosts_and_forwarding_headers_change_nothing() {
         ("x-rewrite-url", "/health"),
         ("x-http-method-override", "DELETE"),
         ("forwarded", "for=evil;host=evil.example;proto=http"),
-        ("x-amzn-trace-id", "Root=1-67891233-abcdef012345678912345678;Self=x"),
+        (
+            "x-amzn-trace-id",
+            "Root=1-67891233-abcdef012345678912345678;Self=x",
+        ),
         ("x-amzn-trace-id", "nonsense"),
         ("accept-encoding", "gzip, br"),
         ("range", "bytes=0-1"),
@@ -55,7 +58,10 @@ async fn hostile_hosts_and_forwarding_headers_change_nothing() {
 async fn tls_at_the_load_balancer_is_seen_alike() {
     let twins = twins().await;
     for proto in ["http", "https"] {
-        let arrival = Arrival { proto, ..Arrival::default() };
+        let arrival = Arrival {
+            proto,
+            ..Arrival::default()
+        };
         let request = twins.dressed(get("/v1/books").header("x-forwarded-proto", "gopher"));
         let [container, lambda] = &twins.albs;
         let (container, lambda) = tokio::join!(
@@ -63,7 +69,10 @@ async fn tls_at_the_load_balancer_is_seen_alike() {
             lambda.send_from(request, arrival)
         );
         compare(&container, &lambda).unwrap();
-        assert_eq!(container.first("strict-transport-security").is_some(), proto == "https");
+        assert_eq!(
+            container.first("strict-transport-security").is_some(),
+            proto == "https"
+        );
     }
 }
 
@@ -85,10 +94,17 @@ async fn a_request_id_is_echoed_or_replaced_alike() {
     ] {
         for path in ["/health", "/missing"] {
             let answer = twins.same(get(path).header("x-request-id", id)).await;
-            assert_eq!(answer.first("x-request-id") == Some(id), echoed, "{}", id.escape_ascii());
+            assert_eq!(
+                answer.first("x-request-id") == Some(id),
+                echoed,
+                "{}",
+                id.escape_ascii()
+            );
         }
     }
-    let twice = get("/missing").header("x-request-id", "one").header("x-request-id", "two");
+    let twice = get("/missing")
+        .header("x-request-id", "one")
+        .header("x-request-id", "two");
     twins.same(twice).await;
 }
 
@@ -110,7 +126,9 @@ async fn credentials_are_judged_alike() {
         "Bearer ü".to_owned(),
         long,
     ] {
-        twins.same(get("/v1/books").header("authorization", value)).await;
+        twins
+            .same(get("/v1/books").header("authorization", value))
+            .await;
     }
     let twice = get("/v1/books").bearer(&token).bearer(&token);
     twins.same(twice).await;
@@ -137,9 +155,13 @@ async fn accept_and_repeated_headers_are_read_alike() {
     ] {
         twins.same(get(CONTACTS).header("accept", accept)).await;
     }
-    let twice = get(CONTACTS).header("accept", "text/html").header("Accept", "text/vcard");
+    let twice = get(CONTACTS)
+        .header("accept", "text/html")
+        .header("Accept", "text/vcard");
     has_status(&twins.same(twice).await, 200);
-    let latin = get(CONTACTS).header("accept", b"J\xf6rg").header("x-other", b"\xff\x80");
+    let latin = get(CONTACTS)
+        .header("accept", b"J\xf6rg")
+        .header("x-other", b"\xff\x80");
     twins.same(latin).await;
     for (header, value) in [
         ("if-none-match", "nonsense"),
@@ -148,13 +170,17 @@ async fn accept_and_repeated_headers_are_read_alike() {
         ("if-match", "\"1\""),
         ("if-modified-since", "Sat, 01 Jan 2000 00:00:00 GMT"),
     ] {
-        twins.same(get("/v1/books/default").header(header, value)).await;
+        twins
+            .same(get("/v1/books/default").header(header, value))
+            .await;
     }
     for key in ["", "a b", "ü", &"k".repeat(256)] {
         let request = post(CONTACTS, &card("x")).header("idempotency-key", key);
         has_status(&twins.same(request).await, 400);
     }
-    let twice = post(CONTACTS, &card("x")).header("idempotency-key", "a").header("idempotency-key", "a");
+    let twice = post(CONTACTS, &card("x"))
+        .header("idempotency-key", "a")
+        .header("idempotency-key", "a");
     has_status(&twins.same(twice).await, 400);
 }
 
@@ -167,10 +193,15 @@ fn of_size(bytes: usize) -> Request {
 async fn headers_end_at_the_same_byte_and_line() {
     let twins = twins().await;
     let mut statuses = Vec::new();
-    for size in [8_000, 15_000, 15_990, 16_000, 16_050, 16_100, 16_150, 16_200, 16_250, 16_300, 16_350] {
+    for size in [
+        8_000, 15_000, 15_990, 16_000, 16_050, 16_100, 16_150, 16_200, 16_250, 16_300, 16_350,
+    ] {
         statuses.push(twins.same(of_size(size)).await.status);
     }
-    assert!(statuses.is_sorted() && statuses.contains(&200) && statuses.contains(&431), "{statuses:?}");
+    assert!(
+        statuses.is_sorted() && statuses.contains(&200) && statuses.contains(&431),
+        "{statuses:?}"
+    );
     let halves = of_size(12_000).header("x-more", "m".repeat(12_000));
     has_status(&twins.same(halves).await, 431);
     // Above 16 KB in one line, the load balancer answers itself.

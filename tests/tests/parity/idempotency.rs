@@ -14,7 +14,10 @@ async fn an_answer_is_replayed_by_the_other_target_byte_for_byte() {
         post(CONTACTS, &card("Zoë \" \\ 😀")),
         vcard("POST", CONTACTS, simple_vcard("Größe", "x").as_bytes()),
         post("/v1/books", &json!({"name": "Ünal"})),
-        post(&batch, &json!({"items": [{"op": "create", "card": card("x")}, {"op": "paint"}]})),
+        post(
+            &batch,
+            &json!({"items": [{"op": "create", "card": card("x")}, {"op": "paint"}]}),
+        ),
         vcard("POST", &batch, two.as_bytes()),
     ];
     for (number, request) in requests.into_iter().enumerate() {

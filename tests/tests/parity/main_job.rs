@@ -20,7 +20,10 @@ fn vcards() -> Vec<Vec<u8>> {
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "vcf"));
     files.sort();
-    files.iter().flat_map(|path| split(&std::fs::read(path).unwrap())).collect()
+    files
+        .iter()
+        .flat_map(|path| split(&std::fs::read(path).unwrap()))
+        .collect()
 }
 
 fn split(file: &[u8]) -> Vec<Vec<u8>> {
@@ -47,8 +50,12 @@ async fn as_vcards(twins: &Twins, paths: &Both<String>) -> Both {
 
 /// A book for what each target writes, so that no UID is taken; the paths of their contacts.
 async fn book_of_each(twins: &Twins) -> Both<String> {
-    let books = twins.each(|_| Request::new("POST", "/v1/books").json(&json!({"name": "b"}))).await;
-    member(&books, "id").unwrap().map(|id| format!("/v1/books/{id}/contacts"))
+    let books = twins
+        .each(|_| Request::new("POST", "/v1/books").json(&json!({"name": "b"})))
+        .await;
+    member(&books, "id")
+        .unwrap()
+        .map(|id| format!("/v1/books/{id}/contacts"))
 }
 
 #[tokio::test]
@@ -60,11 +67,19 @@ async fn every_real_vcard_makes_the_same_contact_on_both() {
         has_status(&made[0], 201);
         let ids = member(&made, "id").unwrap();
         let paths = [0, 1].map(|side| format!("{}/{}", books[side], ids[side]));
-        assert!(as_vcards(&twins, &paths).await.iter().all(|answer| answer.body == text));
+        assert!(
+            as_vcards(&twins, &paths)
+                .await
+                .iter()
+                .all(|answer| answer.body == text)
+        );
 
         for side in [0, 1] {
             for accept in ["application/json", "text/vcard"] {
-                has_status(&twins.same(get(&books[side]).header("accept", accept)).await, 200);
+                has_status(
+                    &twins.same(get(&books[side]).header("accept", accept)).await,
+                    200,
+                );
             }
             let listed = twins.same(get(&books[side])).await;
             assert!(body(&listed).contains(&ids[side]));
@@ -79,7 +94,9 @@ async fn every_real_vcard_makes_the_same_contact_on_both() {
             }
         }
 
-        let feeds = books.each_ref().map(|book| book.replace("/contacts", "/changes"));
+        let feeds = books
+            .each_ref()
+            .map(|book| book.replace("/contacts", "/changes"));
         let mut tokens = Vec::new();
         for feed in &feeds {
             let page = twins.same(get(feed)).await.json().unwrap();
@@ -93,13 +110,29 @@ async fn every_real_vcard_makes_the_same_contact_on_both() {
         let [left, right] = rendered.each_ref().map(without_random);
         assert_eq!(body(&left), body(&right));
         for (feed, token) in feeds.iter().zip(&tokens) {
-            let page = twins.same(get(&format!("{feed}?since={token}"))).await.json().unwrap();
+            let page = twins
+                .same(get(&format!("{feed}?since={token}")))
+                .await
+                .json()
+                .unwrap();
             assert_eq!(page["changes"][0]["etag"], "\"2\"", "{page}");
         }
-        has_status(&twins.each(|side| Request::new("DELETE", &paths[side])).await[0], 204);
+        has_status(
+            &twins
+                .each(|side| Request::new("DELETE", &paths[side]))
+                .await[0],
+            204,
+        );
         for (feed, token) in feeds.iter().zip(&tokens) {
-            let page = twins.same(get(&format!("{feed}?since={token}"))).await.json().unwrap();
-            assert_eq!(page["changes"].as_array().unwrap().last().unwrap()["deleted"], true);
+            let page = twins
+                .same(get(&format!("{feed}?since={token}")))
+                .await
+                .json()
+                .unwrap();
+            assert_eq!(
+                page["changes"].as_array().unwrap().last().unwrap()["deleted"],
+                true
+            );
         }
     }
     let report = twins.contacts.store().check().await.unwrap();
@@ -111,7 +144,9 @@ async fn whole_files_go_in_as_a_batch_and_come_out_as_the_same_page() {
     let twins = twins().await;
     let file = vcards().concat();
     let books = book_of_each(&twins).await;
-    let done = twins.each(|side| vcard("POST", &format!("{}/batch", books[side]), &file)).await;
+    let done = twins
+        .each(|side| vcard("POST", &format!("{}/batch", books[side]), &file))
+        .await;
     assert!([200, 422].contains(&done[0].status));
     for book in &books {
         for accept in ["application/json", "text/vcard"] {

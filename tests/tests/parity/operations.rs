@@ -8,7 +8,8 @@ use contacts_tests::twins::{Twins, member};
 use serde_json::json;
 
 use crate::support::{
-    CONTACTS, anonymous, card, contact_of_each, get, has_status, patch, post, simple_vcard, twins, vcard,
+    CONTACTS, anonymous, card, contact_of_each, get, has_status, patch, post, simple_vcard, twins,
+    vcard,
 };
 
 /// Method and path of every operation.
@@ -53,7 +54,9 @@ async fn books(twins: &Twins) {
     let book = json!({"name": "Family – Größe 😀 \" \\"});
     let made = twins.each(|_| post("/v1/books", &book)).await;
     has_status(&made[0], 201);
-    let paths = member(&made, "id").unwrap().map(|id| format!("/v1/books/{id}"));
+    let paths = member(&made, "id")
+        .unwrap()
+        .map(|id| format!("/v1/books/{id}"));
     for path in &paths {
         let read = twins.same(get(path)).await;
         has_status(&read, 200);
@@ -65,36 +68,61 @@ async fn books(twins: &Twins) {
     let name = json!({"name": "Friends"});
     for request in [patch("", &name), Request::new("PATCH", "").json(&name)] {
         let renamed = twins
-            .each(|side| Request { target: paths[side].clone().into(), ..request.clone() })
+            .each(|side| Request {
+                target: paths[side].clone().into(),
+                ..request.clone()
+            })
             .await;
         has_status(&renamed[0], 200);
     }
     for path in ["/v1/books", "/v1/books?limit=1", "/v1/books?limit=500"] {
         has_status(&twins.same(get(path)).await, 200);
     }
-    let gone = twins.each(|side| Request::new("DELETE", &paths[side])).await;
+    let gone = twins
+        .each(|side| Request::new("DELETE", &paths[side]))
+        .await;
     has_status(&gone[0], 204);
 }
 
 async fn contacts(twins: &Twins) {
     let json = card("Ada Lovelace");
-    for kind in ["application/json", "application/jscontact+json", "Application/JSON; charset=\"UTF-8\""] {
+    for kind in [
+        "application/json",
+        "application/jscontact+json",
+        "Application/JSON; charset=\"UTF-8\"",
+    ] {
         let made = twins
             .each(|_| Request::new("POST", CONTACTS).body(kind, json.to_string()))
             .await;
         has_status(&made[0], 201);
     }
     let four = simple_vcard("Bär Ünal 日本", "Größe\\, \\n 😀");
-    let made = twins.each(|_| vcard("POST", CONTACTS, four.as_bytes())).await;
+    let made = twins
+        .each(|_| vcard("POST", CONTACTS, four.as_bytes()))
+        .await;
     has_status(&made[0], 201);
-    let paths = member(&made, "id").unwrap().map(|id| format!("{CONTACTS}/{id}"));
+    let paths = member(&made, "id")
+        .unwrap()
+        .map(|id| format!("{CONTACTS}/{id}"));
     for path in &paths {
-        for accept in ["*/*", "application/json", "text/vcard", "text/vcard;q=0.5, application/json;q=0.4"] {
+        for accept in [
+            "*/*",
+            "application/json",
+            "text/vcard",
+            "text/vcard;q=0.5, application/json;q=0.4",
+        ] {
             for method in ["GET", "HEAD"] {
-                let read = twins.same(Request::new(method, path).header("accept", accept)).await;
+                let read = twins
+                    .same(Request::new(method, path).header("accept", accept))
+                    .await;
                 has_status(&read, 200);
                 let tag = read.text("etag").unwrap().to_owned();
-                for tags in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+                for tags in [
+                    tag.clone(),
+                    format!("W/{tag}"),
+                    format!("\"other\", {tag}"),
+                    "*".to_owned(),
+                ] {
                     let request = Request::new(method, path).header("accept", accept);
                     let unchanged = twins.same(request.header("if-none-match", tags)).await;
                     has_status(&unchanged, 304);
@@ -105,13 +133,20 @@ async fn contacts(twins: &Twins) {
         assert_eq!(original.body, four.as_bytes());
     }
     let link = json!({"links": {"l": {"uri": "https://example.org/é"}}});
-    let changed = twins.each(|side| patch(&paths[side], &link).header("if-match", "\"1\"")).await;
+    let changed = twins
+        .each(|side| patch(&paths[side], &link).header("if-match", "\"1\""))
+        .await;
     has_status(&changed[0], 200);
     let five = simple_vcard("Changed", "again");
-    let changed = twins.each(|side| vcard("PUT", &paths[side], five.as_bytes())).await;
+    let changed = twins
+        .each(|side| vcard("PUT", &paths[side], five.as_bytes()))
+        .await;
     has_status(&changed[0], 200);
     for path in &paths {
-        has_status(&twins.same(get(path).header("accept", "text/vcard")).await, 200);
+        has_status(
+            &twins.same(get(path).header("accept", "text/vcard")).await,
+            200,
+        );
     }
 
     let batch = format!("{CONTACTS}/batch");
@@ -124,13 +159,26 @@ async fn contacts(twins: &Twins) {
             {"op": "paint"},
         ]})
     };
-    let ids = paths.each_ref().map(|path| path.rsplit('/').next().unwrap());
+    let ids = paths
+        .each_ref()
+        .map(|path| path.rsplit('/').next().unwrap());
     let done = twins.each(|side| post(&batch, &items(ids[side]))).await;
     has_status(&done[0], 200);
     let two = simple_vcard("One", "1") + &simple_vcard("Two", "2");
-    has_status(&twins.each(|_| vcard("POST", &batch, two.as_bytes())).await[0], 200);
+    has_status(
+        &twins.each(|_| vcard("POST", &batch, two.as_bytes())).await[0],
+        200,
+    );
 
-    for query in ["", "?limit=2", "?q=ada", "?q=b%C3%A4r+u", "?q=BAR&limit=1", "?group=x", "?q=&limit=500"] {
+    for query in [
+        "",
+        "?limit=2",
+        "?q=ada",
+        "?q=b%C3%A4r+u",
+        "?q=BAR&limit=1",
+        "?group=x",
+        "?q=&limit=500",
+    ] {
         for accept in ["application/json", "text/vcard"] {
             for method in ["GET", "HEAD"] {
                 let request = Request::new(method, format!("{CONTACTS}{query}"));
@@ -142,20 +190,28 @@ async fn contacts(twins: &Twins) {
     let page = twins.same(get(&format!("{feed}?limit=3"))).await;
     has_status(&page, 200);
     let token = page.json().unwrap()["token"].as_str().unwrap().to_owned();
-    has_status(&twins.same(get(&format!("{feed}?since={token}"))).await, 200);
-    let gone = twins.each(|side| Request::new("DELETE", &paths[side])).await;
+    has_status(
+        &twins.same(get(&format!("{feed}?since={token}"))).await,
+        200,
+    );
+    let gone = twins
+        .each(|side| Request::new("DELETE", &paths[side]))
+        .await;
     has_status(&gone[0], 204);
 }
 
 async fn tokens(twins: &Twins) {
-    let wanted = json!({"name": "ü \"", "scopes": ["contacts:read"], "expires": "2999-01-01T00:00:00Z"});
+    let wanted =
+        json!({"name": "ü \"", "scopes": ["contacts:read"], "expires": "2999-01-01T00:00:00Z"});
     let made = twins.each(|_| post("/v1/tokens", &wanted)).await;
     has_status(&made[0], 201);
     let ids = member(&made, "id").unwrap();
     for path in ["/v1/tokens", "/v1/tokens?limit=1"] {
         has_status(&twins.same(get(path)).await, 200);
     }
-    let revoked = twins.each(|side| Request::new("DELETE", format!("/v1/tokens/{}", ids[side]))).await;
+    let revoked = twins
+        .each(|side| Request::new("DELETE", format!("/v1/tokens/{}", ids[side])))
+        .await;
     has_status(&revoked[0], 204);
 }
 
@@ -172,12 +228,15 @@ async fn every_path_answers_every_method_alike() {
             .replace("{contact}", contact)
             .replace("{token}", "nobody");
         let methods = [
-            "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "CONNECT", "TRACE", "PROPFIND", "REPORT", "get", "M-!#",
+            "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "CONNECT", "TRACE", "PROPFIND",
+            "REPORT", "get", "M-!#",
         ];
         for method in methods {
             twins.same(anonymous(Request::new(method, &path))).await;
             // With a body that no operation takes, so that nothing is changed.
-            twins.same(Request::new(method, &path).body("text/plain", "x")).await;
+            twins
+                .same(Request::new(method, &path).body("text/plain", "x"))
+                .await;
         }
         let asked = twins.same(Request::new("OPTIONS", &path)).await;
         has_status(&asked, 204);
@@ -217,7 +276,9 @@ async fn preconditions_of_writes_are_judged_alike() {
     let repeated = twins
         .each(|side| {
             let request = patch(&paths[side], &note("twice"));
-            request.header("if-match", "\"7\"").header("if-match", "\"4\"")
+            request
+                .header("if-match", "\"7\"")
+                .header("if-match", "\"4\"")
         })
         .await;
     has_status(&repeated[0], 200);

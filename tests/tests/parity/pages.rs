@@ -19,7 +19,11 @@ async fn pages(twins: &Twins, first: &str, accept: &str) -> (usize, usize) {
         pages += 1;
         let next = if accept == "text/vcard" {
             let begin = b"BEGIN:VCARD";
-            contacts += page.body.windows(begin.len()).filter(|bytes| bytes == begin).count();
+            contacts += page
+                .body
+                .windows(begin.len())
+                .filter(|bytes| bytes == begin)
+                .count();
             let link = page.text("link").map(str::to_owned);
             link.map(|link| link[1..link.find('>').unwrap()].to_owned())
         } else {
@@ -48,8 +52,20 @@ async fn a_page_of_large_vcards_ends_at_the_same_contact() {
     let (count, contacts) = pages(&twins, &format!("{CONTACTS}?limit=500"), "text/vcard").await;
     assert!(count > 1, "one page");
     assert_eq!(contacts, 12);
-    assert_eq!(pages(&twins, &format!("{CONTACTS}?limit=500&q=person"), "text/vcard").await.1, 12);
-    assert_eq!(pages(&twins, &format!("{CONTACTS}?limit=5"), "application/json").await, (3, 12));
+    assert_eq!(
+        pages(
+            &twins,
+            &format!("{CONTACTS}?limit=500&q=person"),
+            "text/vcard"
+        )
+        .await
+        .1,
+        12
+    );
+    assert_eq!(
+        pages(&twins, &format!("{CONTACTS}?limit=5"), "application/json").await,
+        (3, 12)
+    );
 }
 
 #[tokio::test]
@@ -69,13 +85,24 @@ async fn a_page_of_large_summaries_ends_at_the_same_contact() {
         })
         .collect();
     for cards in cards.chunks(100) {
-        let items: Vec<_> = cards.iter().map(|card| serde_json::json!({"op": "create", "card": card})).collect();
+        let items: Vec<_> = cards
+            .iter()
+            .map(|card| serde_json::json!({"op": "create", "card": card}))
+            .collect();
         let request = post(&batch, &serde_json::json!({"items": items}));
         has_status(&write(&twins, request).await, 200);
     }
-    let (count, contacts) = pages(&twins, &format!("{CONTACTS}?limit=500"), "application/json").await;
+    let (count, contacts) =
+        pages(&twins, &format!("{CONTACTS}?limit=500"), "application/json").await;
     assert_eq!(contacts, 600);
     assert!(count >= 2);
-    pages(&twins, &format!("{CONTACTS}?limit=500&q=person"), "application/json").await;
-    twins.same(Request::new("HEAD", format!("{CONTACTS}?limit=500"))).await;
+    pages(
+        &twins,
+        &format!("{CONTACTS}?limit=500&q=person"),
+        "application/json",
+    )
+    .await;
+    twins
+        .same(Request::new("HEAD", format!("{CONTACTS}?limit=500")))
+        .await;
 }

@@ -66,7 +66,9 @@ async fn odd_paths_are_answered_alike() {
         for tail in TAILS {
             let target = [prefix.as_bytes(), tail].concat();
             twins.same(Request::new("GET", &target)).await;
-            twins.same(anonymous(Request::new("OPTIONS", &target))).await;
+            twins
+                .same(anonymous(Request::new("OPTIONS", &target)))
+                .await;
         }
     }
     for target in [
@@ -163,7 +165,13 @@ async fn odd_queries_are_read_alike() {
         b"q=a\tb",
     ];
     for query in queries {
-        for path in [CONTACTS, "/v1/books", "/v1/books/default/changes", "/docs", "/health"] {
+        for path in [
+            CONTACTS,
+            "/v1/books",
+            "/v1/books/default/changes",
+            "/docs",
+            "/health",
+        ] {
             let target = [path.as_bytes(), b"?", query].concat();
             twins.same(Request::new("GET", &target)).await;
         }
@@ -173,5 +181,7 @@ async fn odd_queries_are_read_alike() {
     }
     let many: String = (0..500).map(|number| format!("p{number}=x&")).collect();
     twins.same(get(&format!("/v1/books?{many}"))).await;
-    twins.same(get(&format!("{CONTACTS}?q={}", "%FF".repeat(2_000)))).await;
+    twins
+        .same(get(&format!("{CONTACTS}?q={}", "%FF".repeat(2_000))))
+        .await;
 }

@@ -15,14 +15,26 @@ use crate::support::{
 
 /// Kinds that both targets cannot be brought to give, or that a test of one target shows.
 const ELSEWHERE: [(Kind, &str); 3] = [
-    (Kind::BadRequest, "stands for answers of libraries; nothing gives one today"),
-    (Kind::RequestTimeout, "a function gets its body at once: see container.rs"),
-    (Kind::Overloaded, "a sandbox serves one request at a time: see container.rs; by throttling, below"),
+    (
+        Kind::BadRequest,
+        "stands for answers of libraries; nothing gives one today",
+    ),
+    (
+        Kind::RequestTimeout,
+        "a function gets its body at once: see container.rs",
+    ),
+    (
+        Kind::Overloaded,
+        "a sandbox serves one request at a time: see container.rs; by throttling, below",
+    ),
 ];
 
 fn missing(twins: &Twins) -> BTreeSet<&'static str> {
-    let seen: BTreeSet<String> =
-        twins.compared().into_iter().filter_map(|one| one.problem).collect();
+    let seen: BTreeSet<String> = twins
+        .compared()
+        .into_iter()
+        .filter_map(|one| one.problem)
+        .collect();
     Kind::ALL
         .iter()
         .filter(|kind| ELSEWHERE.iter().all(|(other, _)| other != *kind))
@@ -50,22 +62,45 @@ async fn requests(twins: &Twins) {
         (get("/missing"), 404),
         (get("/v1/books/nobody"), 404),
         (get("/v1/books?limit=0"), 400),
-        (post(CONTACTS, &card("x")).header("idempotency-key", ""), 400),
+        (
+            post(CONTACTS, &card("x")).header("idempotency-key", ""),
+            400,
+        ),
         (post(CONTACTS, &json!(1)), 422),
         (post("/v1/books", &json!({"no": 1})), 400),
         (post("/v1/books", &json!({"name": ""})), 400),
         (vcard("POST", CONTACTS, b"\xff"), 400),
         (vcard("POST", CONTACTS, b"BEGIN:VCARD"), 422),
-        (post(CONTACTS, &json!({"@type": "Card", "version": "1.0", "emails": 1})), 422),
+        (
+            post(
+                CONTACTS,
+                &json!({"@type": "Card", "version": "1.0", "emails": 1}),
+            ),
+            422,
+        ),
         (get(&format!("{CONTACTS}/nobody")), 404),
         (Request::new("DELETE", "/v1/tokens/nobody"), 404),
         (Request::new("PUT", "/v1/books"), 405),
         (get(CONTACTS).header("accept", "image/png"), 406),
         (Request::new("POST", CONTACTS).body("text/plain", "x"), 415),
-        (post("/v1/books", &json!({"name": "x".repeat(1_100_000)})), 413),
-        (post(&format!("{CONTACTS}/batch"), &json!({"items": vec![json!({"op": "x"}); 201]})), 413),
+        (
+            post("/v1/books", &json!({"name": "x".repeat(1_100_000)})),
+            413,
+        ),
+        (
+            post(
+                &format!("{CONTACTS}/batch"),
+                &json!({"items": vec![json!({"op": "x"}); 201]}),
+            ),
+            413,
+        ),
         (get(&format!("/{}", "a".repeat(9_000))), 414),
-        (get("/health").header("x-large", "a".repeat(9_000)).header("x-more", "a".repeat(9_000)), 431),
+        (
+            get("/health")
+                .header("x-large", "a".repeat(9_000))
+                .header("x-more", "a".repeat(9_000)),
+            431,
+        ),
     ] {
         has_status(&twins.same(request).await, status);
     }
@@ -74,43 +109,85 @@ async fn requests(twins: &Twins) {
 async fn credentials(twins: &Twins) {
     has_status(&twins.same(anonymous(get("/v1/books"))).await, 401);
     has_status(&twins.same(get("/v1/books").bearer("cm_wrong")).await, 401);
-    let reader = twins.token_for("reader", &[Scope::Read], None).await.unwrap();
+    let reader = twins
+        .token_for("reader", &[Scope::Read], None)
+        .await
+        .unwrap();
     has_status(&twins.same(get("/v1/tokens").bearer(&reader)).await, 403);
-    has_status(&twins.same(post(CONTACTS, &card("x")).bearer(&reader)).await, 403);
-    let keeper = twins.token_for("keeper", &[Scope::Tokens], None).await.unwrap();
+    has_status(
+        &twins.same(post(CONTACTS, &card("x")).bearer(&reader)).await,
+        403,
+    );
+    let keeper = twins
+        .token_for("keeper", &[Scope::Tokens], None)
+        .await
+        .unwrap();
     let more = json!({"name": "x", "scopes": ["contacts:write"]});
-    has_status(&twins.same(post("/v1/tokens", &more).bearer(&keeper)).await, 403);
+    has_status(
+        &twins.same(post("/v1/tokens", &more).bearer(&keeper)).await,
+        403,
+    );
     let past = "2020-01-01T00:00:00Z".parse().unwrap();
-    let expired = twins.token_for("late", &Scope::ALL, Some(past)).await.unwrap();
+    let expired = twins
+        .token_for("late", &Scope::ALL, Some(past))
+        .await
+        .unwrap();
     has_status(&twins.same(get("/v1/books").bearer(&expired)).await, 401);
 }
 
 async fn conflicts(twins: &Twins) {
-    has_status(&twins.same(Request::new("DELETE", "/v1/books/default")).await, 409);
+    has_status(
+        &twins
+            .same(Request::new("DELETE", "/v1/books/default"))
+            .await,
+        409,
+    );
     let paths = contact_of_each(twins, "Ada").await;
-    let stale = twins.each(|side| patch(&paths[side], &json!({})).header("if-match", "\"9\"")).await;
+    let stale = twins
+        .each(|side| patch(&paths[side], &json!({})).header("if-match", "\"9\""))
+        .await;
     has_status(&stale[0], 412);
     let other = json!({"uid": "other"});
-    has_status(&twins.each(|side| patch(&paths[side], &other)).await[0], 409);
-    let books = twins.each(|_| post("/v1/books", &json!({"name": "x"}))).await;
-    let books = member(&books, "id").unwrap().map(|id| format!("/v1/books/{id}"));
+    has_status(
+        &twins.each(|side| patch(&paths[side], &other)).await[0],
+        409,
+    );
+    let books = twins
+        .each(|_| post("/v1/books", &json!({"name": "x"})))
+        .await;
+    let books = member(&books, "id")
+        .unwrap()
+        .map(|id| format!("/v1/books/{id}"));
     let mut taken = card("x");
     taken["uid"] = json!("taken");
     for status in [201, 409] {
-        let answers = twins.each(|side| post(&format!("{}/contacts", books[side]), &taken)).await;
+        let answers = twins
+            .each(|side| post(&format!("{}/contacts", books[side]), &taken))
+            .await;
         has_status(&answers[0], status);
     }
-    has_status(&twins.each(|side| Request::new("DELETE", &books[side])).await[0], 409);
+    has_status(
+        &twins
+            .each(|side| Request::new("DELETE", &books[side]))
+            .await[0],
+        409,
+    );
     let with_key = |text: &str| post(CONTACTS, &card(text)).header("idempotency-key", "a-key");
-    has_status(&twins.albs[0].send(twins.dressed(with_key("One"))).await, 201);
+    has_status(
+        &twins.albs[0].send(twins.dressed(with_key("One"))).await,
+        201,
+    );
     has_status(&twins.same(with_key("Two")).await, 422);
 }
 
 /// Holds a write of each at the database and sends it again.
 async fn running(twins: &Twins) {
     let gate = Gate::closed();
-    twins.faults.inject(Rule::new(Fault::Wait(gate.clone())).on("TransactWriteItems"));
-    let request = |side: usize| post(CONTACTS, &card("Held")).header("idempotency-key", ["c", "l"][side]);
+    twins
+        .faults
+        .inject(Rule::new(Fault::Wait(gate.clone())).on("TransactWriteItems"));
+    let request =
+        |side: usize| post(CONTACTS, &card("Held")).header("idempotency-key", ["c", "l"][side]);
     let again = async {
         gate.arrived(2).await;
         let answers = twins.each(request).await;
@@ -137,8 +214,13 @@ async fn too_old(twins: &Twins) {
         }
     };
     contact_of_each(twins, "Later").await;
-    let hidden = twins.faults.hide(|item| item.get("write").is_some() && item.get("card").is_some());
-    has_status(&twins.same(get(&format!("{feed}?since={token}"))).await, 410);
+    let hidden = twins
+        .faults
+        .hide(|item| item.get("write").is_some() && item.get("card").is_some());
+    has_status(
+        &twins.same(get(&format!("{feed}?since={token}"))).await,
+        410,
+    );
     drop(hidden);
 }
 
@@ -151,22 +233,34 @@ async fn database(twins: &Twins) {
     has_status(&down, 503);
     assert!(down.text("retry-after").is_some());
     twins.faults.clear();
-    twins.faults.inject(Rule::new(Fault::Throttle).on("TransactWriteItems"));
-    let busy = twins.each(|side| patch(&paths[side], &json!({"kind": "org"}))).await;
+    twins
+        .faults
+        .inject(Rule::new(Fault::Throttle).on("TransactWriteItems"));
+    let busy = twins
+        .each(|side| patch(&paths[side], &json!({"kind": "org"})))
+        .await;
     has_status(&busy[0], 503);
     twins.faults.clear();
     has_status(&twins.same(get("/ready")).await, 200);
     damage(twins).await;
 }
 
-/// Takes an attribute away that every head of a contact has.
+/// Leaves nothing but the keys of all rows about a contact of somebody else.
 async fn damage(twins: &Twins) {
-    let [path, _] = contact_of_each(twins, "Damaged").await;
+    let token = twins.token_for("somebody else", &Scope::ALL, None).await.unwrap();
+    let made = twins.albs[0].send(twins.dressed(post(CONTACTS, &card("Damaged")).bearer(&token))).await;
+    let path = made.text("location").unwrap();
     let id = path.rsplit('/').next().unwrap();
     let database = twins.faults.endpoint().client();
-    let all = database.scan().table_name(contacts_tests::twins::TABLE).send().await.unwrap();
+    let all = database
+        .scan()
+        .table_name(contacts_tests::twins::TABLE)
+        .send()
+        .await
+        .unwrap();
     let rows = all.items().iter().filter(|item| {
-        item.values().any(|value| value.as_s().is_ok_and(|text| text.contains(id)))
+        item.values()
+            .any(|value| value.as_s().is_ok_and(|text| text.contains(id)))
     });
     for row in rows {
         let mut broken = row.clone();
@@ -174,16 +268,20 @@ async fn damage(twins: &Twins) {
         let put = database.put_item().table_name(contacts_tests::twins::TABLE);
         put.set_item(Some(broken)).send().await.unwrap();
     }
-    has_status(&twins.same(get(&path)).await, 500);
+    has_status(&twins.same(get(path).bearer(&token)).await, 500);
 }
 
-/// A database that takes two seconds for each write has not done a batch when the time is over.
+/// A database that takes two seconds for each request has not done a batch when the time is over.
 async fn slow(twins: &Twins) {
     let faults = twins.faults.clone();
     let slowing = tokio::spawn(async move {
         loop {
             let gate = Gate::closed();
-            faults.inject(Rule::new(Fault::Wait(gate.clone())).on("TransactWriteItems").times(1));
+            faults.inject(
+                Rule::new(Fault::Wait(gate.clone()))
+                    .on("TransactWriteItems")
+                    .times(1),
+            );
             gate.arrived(1).await;
             tokio::spawn(async move {
                 tokio::time::sleep(std::time::Duration::from_secs(2)).await;
@@ -191,9 +289,13 @@ async fn slow(twins: &Twins) {
             });
         }
     });
-    let items: Vec<_> = (0..200).map(|n| json!({"op": "create", "card": card(&n.to_string())})).collect();
+    let items: Vec<_> = (0..200)
+        .map(|n| json!({"op": "create", "card": card(&n.to_string())}))
+        .collect();
     let batch = json!({"items": items});
-    let late = twins.each(|_| post(&format!("{CONTACTS}/batch"), &batch)).await;
+    let late = twins
+        .each(|_| post(&format!("{CONTACTS}/batch"), &batch))
+        .await;
     slowing.abort();
     has_status(&late[0], 504);
 }
@@ -201,6 +303,8 @@ async fn slow(twins: &Twins) {
 #[tokio::test]
 async fn an_error_names_the_request_and_nothing_else_differs_with_its_id() {
     let twins = twins().await;
-    let answer = twins.same(get("/missing").header("x-request-id", "mine")).await;
+    let answer = twins
+        .same(get("/missing").header("x-request-id", "mine"))
+        .await;
     assert_eq!(answer.json().unwrap()["request_id"], "mine");
 }

@@ -15,21 +15,34 @@ fn root() -> PathBuf {
 }
 
 fn make(arguments: &[&str]) -> String {
-    let done = Command::new("make").args(arguments).current_dir(root()).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new("make")
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     String::from_utf8(done.stdout).unwrap()
 }
 
 /// A variable as the Makefile exports it to its recipes.
 fn exported(name: &str) -> (String, String) {
     let rule = format!("show-{name}: ; @printf %s \"$${name}\"");
-    (name.to_owned(), make(&["--silent", "--eval", &rule, &format!("show-{name}")]))
+    (
+        name.to_owned(),
+        make(&["--silent", "--eval", &rule, &format!("show-{name}")]),
+    )
 }
 
 /// What `make watch` runs once its tools are there.
 fn recipe() -> String {
     let all = make(&["--dry-run", "watch"]);
-    let start = all.find("cargo build --package standalone").expect("the recipe builds standalone");
+    let start = all
+        .find("cargo build --package standalone")
+        .expect("the recipe builds standalone");
     all[start..].to_owned()
 }
 
@@ -58,14 +71,18 @@ async fn make_watch_serves_a_create_and_a_read() {
         exported("RUSTUP_HOME"),
         exported("CARGO_TARGET_DIR"),
         exported("HOME"),
-        ("CONTACTS_DATA_DIR".to_owned(), data.path().display().to_string()),
+        (
+            "CONTACTS_DATA_DIR".to_owned(),
+            data.path().display().to_string(),
+        ),
         ("CONTACTS_TOKEN".to_owned(), token.clone()),
     ];
     // As they are, if they are: another place for the registry, another toolchain.
     for name in ["CARGO_HOME", "RUSTUP_TOOLCHAIN"] {
         environment.extend(std::env::var(name).map(|value| (name.to_owned(), value)));
     }
-    let mut process = Process::start(Path::new("/bin/bash"), &["-c", &script], &environment).unwrap();
+    let mut process =
+        Process::start(Path::new("/bin/bash"), &["-c", &script], &environment).unwrap();
 
     // The first request waits for the build.
     let client = Client::new(address).with_patience(Duration::from_mins(20));
@@ -76,11 +93,20 @@ async fn make_watch_serves_a_create_and_a_read() {
     let read = client.send(&get(path).bearer(&token)).await.unwrap();
     has_status(&read, 200);
     assert_eq!(read.json().unwrap(), made.json().unwrap());
-    let found = client.send(&get(&format!("{CONTACTS}?q=ada")).bearer(&token)).await.unwrap();
+    let found = client
+        .send(&get(&format!("{CONTACTS}?q=ada")).bearer(&token))
+        .await
+        .unwrap();
     assert_eq!(found.json().unwrap()["items"].as_array().unwrap().len(), 1);
-    let missing = client.send(&get("/v1/books/nobody").bearer(&token)).await.unwrap();
+    let missing = client
+        .send(&get("/v1/books/nobody").bearer(&token))
+        .await
+        .unwrap();
     has_status(&missing, 404);
-    assert_eq!(missing.text("content-type"), Some("application/problem+json"));
+    assert_eq!(
+        missing.text("content-type"),
+        Some("application/problem+json")
+    );
 
     process.terminate(Duration::from_secs(60)).await.unwrap();
     let gone = Client::new(address).send(&get("/health")).await;

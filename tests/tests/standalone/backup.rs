@@ -20,7 +20,11 @@ async fn a_copy_made_under_writes_has_what_was_answered_before_it_began() {
     let done = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..4)
         .map(|writer| {
-            let (client, answered, done) = (Arc::clone(&client), Arc::clone(&answered), Arc::clone(&done));
+            let (client, answered, done) = (
+                Arc::clone(&client),
+                Arc::clone(&answered),
+                Arc::clone(&done),
+            );
             tokio::spawn(async move {
                 let mut number = 0;
                 while !done.load(Ordering::Relaxed) {
@@ -54,7 +58,9 @@ async fn a_copy_made_under_writes_has_what_was_answered_before_it_began() {
         writer.await.unwrap();
     }
     for (file, before) in copies {
-        let elsewhere = folder.path().join(format!("from-{}", file.file_name().unwrap().display()));
+        let elsewhere = folder
+            .path()
+            .join(format!("from-{}", file.file_name().unwrap().display()));
         let (code, output) = run(&elsewhere, &["restore", file.to_str().unwrap()], &[]).await;
         assert_eq!(code, Some(0), "{output}");
         check(&elsewhere).await;
@@ -64,7 +70,10 @@ async fn a_copy_made_under_writes_has_what_was_answered_before_it_began() {
             .iter()
             .map(|item| text(&item["id"]).to_owned())
             .collect();
-        assert!(there.is_superset(&before), "an answered write is not in the copy");
+        assert!(
+            there.is_superset(&before),
+            "an answered write is not in the copy"
+        );
     }
 }
 
@@ -85,14 +94,26 @@ async fn a_restore_brings_the_old_state_back_and_keeps_the_newer_one_beside_it()
     server.process.kill().await.unwrap();
     let (code, output) = run(&data, &["restore", file], &[]).await;
     assert_eq!(code, Some(0), "{output}");
-    let said = output.wait_for(|line| line.text.contains("before")).await.unwrap();
-    let previous = said.text.rsplit(' ').next().unwrap().trim_end_matches('.').to_owned();
+    let said = output
+        .wait_for(|line| line.text.contains("before"))
+        .await
+        .unwrap();
+    let previous = said
+        .text
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .trim_end_matches('.')
+        .to_owned();
     check(&data).await;
     let names = async || -> Vec<String> {
         let mut server = serve(&data).await;
         let items = list(&Client::new(server.address)).await;
         server.process.kill().await.unwrap();
-        items.iter().map(|item| text(&item["summary"]["name"]).to_owned()).collect()
+        items
+            .iter()
+            .map(|item| text(&item["summary"]["name"]).to_owned())
+            .collect()
     };
     assert_eq!(names().await, ["Old"]);
     let (code, output) = run(&data, &["restore", &previous], &[]).await;

@@ -41,11 +41,18 @@ impl Writer {
             let some = self.contacts.keys().nth(self.count as usize % 7).cloned();
             let (request, pending) = match (self.count % 4, some) {
                 (1, Some(id)) => {
-                    let request = Request::new("PUT", format!("{CONTACTS}/{id}")).json(&card(&name));
+                    let request =
+                        Request::new("PUT", format!("{CONTACTS}/{id}")).json(&card(&name));
                     (request, Pending::Rename(id, name))
                 }
-                (2, Some(id)) => (Request::new("DELETE", format!("{CONTACTS}/{id}")), Pending::Delete(id)),
-                _ => (Request::new("POST", CONTACTS).json(&card(&name)), Pending::Create(name)),
+                (2, Some(id)) => (
+                    Request::new("DELETE", format!("{CONTACTS}/{id}")),
+                    Pending::Delete(id),
+                ),
+                _ => (
+                    Request::new("POST", CONTACTS).json(&card(&name)),
+                    Pending::Create(name),
+                ),
             };
             self.pending = Some(pending);
             let Ok(answer) = client.send(&request.bearer(TOKEN)).await else {
@@ -88,7 +95,11 @@ impl Writer {
             None => {}
         }
         for (id, name) in &self.contacts {
-            assert_eq!(there.remove(id).as_ref(), Some(name), "an answered write is not there");
+            assert_eq!(
+                there.remove(id).as_ref(),
+                Some(name),
+                "an answered write is not there"
+            );
         }
     }
 }
@@ -98,7 +109,10 @@ async fn what_was_answered_survives_fifty_kills_at_random_moments() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let mut writers: Vec<Writer> = (0..WRITERS)
-        .map(|number| Writer { number, ..Writer::default() })
+        .map(|number| Writer {
+            number,
+            ..Writer::default()
+        })
         .collect();
     let mut token = None::<String>;
     let mut synced = BTreeMap::<String, Value>::new();
@@ -117,13 +131,22 @@ async fn what_was_answered_survives_fifty_kills_at_random_moments() {
     }
 }
 
-async fn write_until(server: &mut Server, client: Arc<Client>, writers: Vec<Writer>, moment: u64) -> Vec<Writer> {
+async fn write_until(
+    server: &mut Server,
+    client: Arc<Client>,
+    writers: Vec<Writer>,
+    moment: u64,
+) -> Vec<Writer> {
     let acknowledged = Arc::new(AtomicU64::new(0));
     let more = Arc::new(Notify::new());
     let tasks: Vec<_> = writers
         .into_iter()
         .map(|mut writer| {
-            let (client, acknowledged, more) = (Arc::clone(&client), Arc::clone(&acknowledged), Arc::clone(&more));
+            let (client, acknowledged, more) = (
+                Arc::clone(&client),
+                Arc::clone(&acknowledged),
+                Arc::clone(&more),
+            );
             tokio::spawn(async move {
                 writer.write(&client, &acknowledged, &more).await;
                 writer
@@ -145,7 +168,12 @@ async fn compare(client: &Client, writers: &mut [Writer]) {
     let mut there: BTreeMap<String, String> = list(client)
         .await
         .iter()
-        .map(|item| (text(&item["id"]).to_owned(), text(&item["summary"]["name"]).to_owned()))
+        .map(|item| {
+            (
+                text(&item["id"]).to_owned(),
+                text(&item["summary"]["name"]).to_owned(),
+            )
+        })
         .collect();
     for writer in writers {
         writer.compare(&mut there);
@@ -160,7 +188,10 @@ async fn follow(client: &Client, token: &mut Option<String>, synced: &mut BTreeM
         if let Some(token) = token {
             path += &format!("&since={token}");
         }
-        let page = send(client, Request::new("GET", &path)).await.json().unwrap();
+        let page = send(client, Request::new("GET", &path))
+            .await
+            .json()
+            .unwrap();
         for change in page["changes"].as_array().unwrap() {
             let id = text(&change["id"]).to_owned();
             if change["deleted"] == true {

@@ -6,7 +6,7 @@ use contacts_tests::client::{Client, Request};
 use contacts_tests::process::Server;
 use tempfile::TempDir;
 
-use crate::support::{serve, send};
+use crate::support::{send, serve};
 
 /// The local ports on which a process listens, by its sockets (proc(5), /proc/PID/net/tcp).
 fn listening(pid: u32) -> BTreeSet<u16> {
@@ -15,7 +15,12 @@ fn listening(pid: u32) -> BTreeSet<u16> {
         .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
         .filter_map(|target| {
             let target = target.to_string_lossy().into_owned();
-            Some(target.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+            Some(
+                target
+                    .strip_prefix("socket:[")?
+                    .strip_suffix(']')?
+                    .to_owned(),
+            )
         })
         .collect();
     let mut ports = BTreeSet::new();
@@ -35,7 +40,10 @@ fn listening(pid: u32) -> BTreeSet<u16> {
         let fields: Vec<_> = line.split_whitespace().collect();
         // Flag 0x10000: it accepts connections. A name, if it has one, comes last.
         let accepts = fields[3] == "00010000";
-        assert!(!(accepts && sockets.contains(fields[6])), "a socket is open: {line}");
+        assert!(
+            !(accepts && sockets.contains(fields[6])),
+            "a socket is open: {line}"
+        );
     }
     ports
 }
@@ -53,7 +61,11 @@ async fn nothing_listens_but_the_api_and_the_metrics() {
 #[tokio::test]
 async fn the_database_answers_nobody() {
     let folder = TempDir::new().unwrap();
-    let Server { process: _process, address, metrics } = serve(&folder.path().join("data")).await;
+    let Server {
+        process: _process,
+        address,
+        metrics,
+    } = serve(&folder.path().join("data")).await;
     for address in [address, metrics] {
         let request = Request::new("POST", "/")
             .header("x-amz-target", "DynamoDB_20120810.ListTables")
@@ -73,7 +85,10 @@ async fn metrics_are_on_their_own_port_and_nothing_else_is() {
     let on_api = send(&api, Request::new("GET", "/metrics")).await;
     assert_eq!(on_api.status, 404);
     assert!(!String::from_utf8_lossy(&on_api.body).contains("contacts_http"));
-    let text = metrics.send(&Request::new("GET", "/metrics")).await.unwrap();
+    let text = metrics
+        .send(&Request::new("GET", "/metrics"))
+        .await
+        .unwrap();
     assert_eq!(text.status, 200);
     assert!(String::from_utf8_lossy(&text.body).contains("contacts_http_requests_total"));
     for path in ["/", "/health", "/v1/books", "/metrics/"] {

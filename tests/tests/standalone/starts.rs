@@ -14,7 +14,10 @@ use crate::support::{TOKEN, binary, environment, run, serve, text};
 /// Standard output once the greeting is there.
 async fn greeting(server: &Server) -> Vec<String> {
     let output = server.process.output();
-    output.wait_for(|line| line.text.contains("answers on")).await.unwrap();
+    output
+        .wait_for(|line| line.text.contains("answers on"))
+        .await
+        .unwrap();
     let lines = output.lines();
     let lines = lines.into_iter().filter(|line| line.stream == Stream::Out);
     lines.map(|line| line.text).collect()
@@ -24,17 +27,35 @@ async fn greeting(server: &Server) -> Vec<String> {
 async fn the_first_start_prints_a_token_and_three_lines_that_work_as_pasted() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
-    let server = Server::start(binary(), &environment(&data, &[])).await.unwrap();
+    let server = Server::start(binary(), &environment(&data, &[]))
+        .await
+        .unwrap();
     let output = server.process.output();
-    output.wait_for(|line| line.text.ends_with("?q=ada'")).await.unwrap();
+    output
+        .wait_for(|line| line.text.ends_with("?q=ada'"))
+        .await
+        .unwrap();
     let lines = greeting(&server).await;
-    let token = lines.iter().find(|line| line.starts_with("cm_")).unwrap().clone();
-    assert_eq!(lines.iter().filter(|line| line.starts_with("cm_")).count(), 1);
-    let curls: Vec<_> = lines.iter().filter(|line| line.starts_with("curl ")).collect();
+    let token = lines
+        .iter()
+        .find(|line| line.starts_with("cm_"))
+        .unwrap()
+        .clone();
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with("cm_")).count(),
+        1
+    );
+    let curls: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with("curl "))
+        .collect();
     assert_eq!(curls.len(), 3);
     let mut answers = Vec::new();
     for curl in curls {
-        let done = Command::new("/bin/bash").args(["-c", curl]).output().unwrap();
+        let done = Command::new("/bin/bash")
+            .args(["-c", curl])
+            .output()
+            .unwrap();
         let answer: Value = serde_json::from_slice(&done.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&done.stdout)));
         answers.push(answer);
@@ -44,15 +65,29 @@ async fn the_first_start_prints_a_token_and_three_lines_that_work_as_pasted() {
         assert_eq!(list["items"][0]["id"], answers[0]["id"]);
     }
     let mut server = server;
-    let ended = server.process.terminate(std::time::Duration::from_secs(30)).await.unwrap();
+    let ended = server
+        .process
+        .terminate(std::time::Duration::from_secs(30))
+        .await
+        .unwrap();
     assert_eq!(ended.code(), Some(0));
 
     // The next start says nothing of a token, and the first one goes on working.
-    let server = Server::start(binary(), &environment(&data, &[])).await.unwrap();
+    let server = Server::start(binary(), &environment(&data, &[]))
+        .await
+        .unwrap();
     let lines = greeting(&server).await;
-    assert!(!lines.iter().any(|line| line.contains("cm_") || line.contains("curl")), "{lines:?}");
+    assert!(
+        !lines
+            .iter()
+            .any(|line| line.contains("cm_") || line.contains("curl")),
+        "{lines:?}"
+    );
     let get = Request::new("GET", "/v1/books").bearer(&token);
-    assert_eq!(Client::new(server.address).send(&get).await.unwrap().status, 200);
+    assert_eq!(
+        Client::new(server.address).send(&get).await.unwrap().status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -60,13 +95,22 @@ async fn a_given_token_works_and_is_not_printed() {
     let folder = TempDir::new().unwrap();
     let server = serve(&folder.path().join("data")).await;
     let lines = greeting(&server).await;
-    assert!(!server.process.output().to_string().contains(TOKEN), "{lines:?}");
+    assert!(
+        !server.process.output().to_string().contains(TOKEN),
+        "{lines:?}"
+    );
     let client = Client::new(server.address);
-    let books = client.send(&Request::new("GET", "/v1/books").bearer(TOKEN)).await.unwrap();
+    let books = client
+        .send(&Request::new("GET", "/v1/books").bearer(TOKEN))
+        .await
+        .unwrap();
     assert_eq!(books.status, 200);
     assert_eq!(text(&books.json().unwrap()["items"][0]["name"]), "Contacts");
     let other = format!("cm_{}", "x".repeat(43));
-    let refused = client.send(&Request::new("GET", "/v1/books").bearer(&other)).await.unwrap();
+    let refused = client
+        .send(&Request::new("GET", "/v1/books").bearer(&other))
+        .await
+        .unwrap();
     assert_eq!(refused.status, 401);
 }
 
@@ -74,7 +118,10 @@ async fn a_given_token_works_and_is_not_printed() {
 async fn is_refused(data: &Path, arguments: &[&str], more: &[(&str, &str)], words: &[&str]) {
     let (code, output) = run(data, arguments, more).await;
     // The last lines may still be on their way when the process has ended.
-    let line = output.wait_for(|line| line.stream == Stream::Err).await.unwrap();
+    let line = output
+        .wait_for(|line| line.stream == Stream::Err)
+        .await
+        .unwrap();
     assert_eq!(code, Some(2), "{output}");
     for word in words {
         assert!(line.text.contains(word), "{word} in {output}");
@@ -91,7 +138,10 @@ async fn a_second_process_on_the_folder_is_refused() {
     is_refused(&data, &["database", "true"], &[], &["in use"]).await;
     // Nor is the first one disturbed by the attempts.
     let get = Request::new("GET", "/v1/books").bearer(TOKEN);
-    assert_eq!(Client::new(server.address).send(&get).await.unwrap().status, 200);
+    assert_eq!(
+        Client::new(server.address).send(&get).await.unwrap().status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -120,7 +170,13 @@ async fn what_is_wrong_with_a_start_is_one_line_and_exit_code_2() {
         ("CONTACTS_LISTENS", "127.0.0.1:1"),
         ("RUST_LOG", "a=b=c"),
     ] {
-        is_refused(&data, &[], &[(name, value)], &[name.trim_end_matches("_AUDIENCE")]).await;
+        is_refused(
+            &data,
+            &[],
+            &[(name, value)],
+            &[name.trim_end_matches("_AUDIENCE")],
+        )
+        .await;
     }
     let (_, output) = run(&data, &[], &[("CONTACTS_TOKEN", "secret-that-is-none")]).await;
     assert!(!output.to_string().contains("secret-that-is-none"));
@@ -133,7 +189,11 @@ async fn what_is_wrong_with_a_start_is_one_line_and_exit_code_2() {
     let damaged = folder.path().join("damaged");
     std::fs::create_dir(&damaged).unwrap();
     std::fs::set_permissions(&damaged, std::fs::Permissions::from_mode(0o700)).unwrap();
-    std::fs::write(damaged.join("contacts.sqlite"), "no database at all, whatever its name says").unwrap();
+    std::fs::write(
+        damaged.join("contacts.sqlite"),
+        "no database at all, whatever its name says",
+    )
+    .unwrap();
     is_refused(&damaged, &[], &[], &["contacts.sqlite"]).await;
 }
 

@@ -22,7 +22,10 @@ async fn a_request_under_way_is_finished_and_ready_turns_503() {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
         let mut server = serve(&data).await;
-        let ready = Client::new(server.address).send(&Request::new("GET", "/ready")).await.unwrap();
+        let ready = Client::new(server.address)
+            .send(&Request::new("GET", "/ready"))
+            .await
+            .unwrap();
         assert_eq!(ready.status, 200);
         // Two requests whose heads the service has seen and whose bodies are not there yet; it says so
         // itself. The one is a write, the other asks whether it is ready.
@@ -56,7 +59,10 @@ async fn a_request_under_way_is_finished_and_ready_turns_503() {
         write.write_all(body.as_bytes()).await.unwrap();
         let written = answer(&mut write).await;
         assert!(written.starts_with("HTTP/1.1 201 "), "{written}");
-        assert!(written.to_lowercase().contains("connection: close"), "{written}");
+        assert!(
+            written.to_lowercase().contains("connection: close"),
+            "{written}"
+        );
         let ended = tokio::time::timeout(Duration::from_secs(30), server.process.wait());
         assert_eq!(ended.await.unwrap().unwrap().code(), Some(0));
         check(&data).await;

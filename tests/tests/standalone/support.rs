@@ -24,9 +24,15 @@ pub(crate) fn binary() -> &'static Path {
 pub(crate) fn environment(data: &Path, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut all = vec![
         ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
-        ("CONTACTS_DATA_DIR".to_owned(), data.to_str().unwrap().to_owned()),
+        (
+            "CONTACTS_DATA_DIR".to_owned(),
+            data.to_str().unwrap().to_owned(),
+        ),
     ];
-    all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    all.extend(
+        more.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
     all
 }
 
@@ -37,7 +43,11 @@ pub(crate) async fn serve(data: &Path) -> Server {
 }
 
 /// Runs the binary with these words until it ends: its exit code, and what it wrote.
-pub(crate) async fn run(data: &Path, words: &[&str], more: &[(&str, &str)]) -> (Option<i32>, Output) {
+pub(crate) async fn run(
+    data: &Path,
+    words: &[&str],
+    more: &[(&str, &str)],
+) -> (Option<i32>, Output) {
     let mut all = environment(data, more);
     for name in ["CONTACTS_LISTEN", "CONTACTS_METRICS_LISTEN"] {
         if !all.iter().any(|(given, _)| given == name) {
@@ -81,6 +91,9 @@ pub(crate) async fn list(client: &Client) -> Vec<Value> {
 /// Asserts that the checker is content with a data folder that nobody holds.
 pub(crate) async fn check(data: &Path) {
     let engine = Engine::open(data).unwrap();
-    let report = Store::new(engine.client(), "contacts", 90).check().await.unwrap();
+    let report = Store::new(engine.client(), "contacts", 90)
+        .check()
+        .await
+        .unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
 }

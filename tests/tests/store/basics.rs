@@ -7,8 +7,8 @@ use contacts_store::{Done, Entry, INLINE_BODY_BYTES};
 use crate::{
     bed::Bed,
     cards::{
-        Model, agrees, create, delete, entry, group, grown, new_book, put, put_over, with_original,
-        word, write_one,
+        Model, agrees, create, delete, entry, found_also_by, group, grown, new_book, put, put_over,
+        with_original, word, write_one,
     },
     reader::Reader,
 };
@@ -24,10 +24,9 @@ on_both!(
 /// and comes back, a vCard that comes, changes and goes.
 fn life() -> Vec<Entry> {
     let anna = |name| entry("u", name);
-    let mut grouped = anna("anna berg");
-    grouped.terms.extend([group("friends"), word("berg", 'c')]);
-    let mut regrouped = anna("anna berg");
-    regrouped.terms.insert(group("family"));
+    let grouped = [group("friends"), word("berg", 'c')];
+    let grouped = found_also_by(anna("anna berg"), grouped);
+    let regrouped = found_also_by(anna("anna berg"), [group("family")]);
     vec![
         anna("anna berg"),
         anna("anna lund"),

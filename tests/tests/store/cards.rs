@@ -26,6 +26,21 @@ pub(crate) fn entry(uid: &str, name: &str) -> Entry {
     }
 }
 
+/// The card, found by these terms and nothing else.
+pub(crate) fn found_by(mut entry: Entry, terms: impl IntoIterator<Item = Term>) -> Entry {
+    entry.terms = terms.into_iter().collect();
+    // Terms are derived from the card, so that other terms are another card.
+    let text = format!("{:?}", entry.terms).replace(['"', '{', '}', '\\'], "");
+    entry.json = entry.json.replace('}', &format!(r#","terms":"{text}"}}"#));
+    entry
+}
+
+/// The card, found by these terms as well.
+pub(crate) fn found_also_by(entry: Entry, terms: impl IntoIterator<Item = Term>) -> Entry {
+    let all: Vec<_> = entry.terms.iter().cloned().chain(terms).collect();
+    found_by(entry, all)
+}
+
 pub(crate) fn word(word: &str, field: char) -> Term {
     let word = word.to_owned();
     Term::Word { word, field }

@@ -1,8 +1,13 @@
 //! Rows that are committed but not yet visible to a query. DynamoDB's queries are read-committed
 //! against transactions, so a reader may meet a later row before an earlier one.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use contacts_store::{BookId, ContactId};
-use contacts_tests::faults::Hidden;
+use contacts_tests::faults::{Fault, Hidden, Rule};
 use serde_json::Value;
 
 use crate::{
@@ -19,11 +24,22 @@ on_both!(
     a_first_reading_misses_no_hidden_tombstone,
 );
 
-/// Hides the log rows of these numbers.
+/// Hides the log rows of these numbers from queries: `GetItem` is serializable against transactions.
 fn hide_log(bed: &Bed, book: BookId, numbers: std::ops::RangeInclusive<u64>) -> Hidden {
+    let querying = Arc::new(AtomicBool::new(false));
+    for (operation, queries) in [("Query", true), ("GetItem", false)] {
+        let querying = querying.clone();
+        // No fault: the rule only looks. There is one reader, and one call at a time.
+        bed.faults
+            .inject(Rule::new(Fault::ResetBefore).on(operation).when(move |_| {
+                querying.store(queries, Ordering::SeqCst);
+                false
+            }));
+    }
     let partition = format!("L#{book}");
     bed.faults.hide(move |item| {
-        item["pk"]["S"] == partition.as_str()
+        querying.load(Ordering::SeqCst)
+            && item["pk"]["S"] == partition.as_str()
             && item["sk"]["S"]
                 .as_str()
                 .and_then(|seq| seq.parse().ok())
@@ -134,6 +150,8 @@ async fn a_first_reading_misses_no_contact_behind_an_expired_log(bed: Bed) {
         let log = log_too.then(|| hide_log(&bed, book, 5..=9));
         let reader = Reader::start(&store, book).await;
         assert_eq!(reader.copy.len(), 5);
+        let early = store.changes(book, 4, 100).await.unwrap();
+        assert!(early.is_ok_and(|run| run.more == log_too));
         drop((names, log));
         for mut reader in [idle, reader] {
             reader.follow(&store, book).await;

@@ -4,7 +4,10 @@ use contacts_store::{Entry, Page, SEARCH_ROWS, Search};
 
 use crate::{
     bed::Bed,
-    cards::{all_hits, create_all, entry, group, new_book, put, word, words, write_one},
+    cards::{
+        all_hits, create_all, entry, found_also_by, found_by, group, new_book, put, word, words,
+        write_one,
+    },
 };
 
 on_both!(
@@ -18,13 +21,8 @@ on_both!(
 
 /// A card with these words, each in a field.
 fn card(uid: &str, terms: &[(&str, char)]) -> Entry {
-    Entry {
-        terms: terms
-            .iter()
-            .map(|(text, field)| word(text, *field))
-            .collect(),
-        ..entry(uid, uid)
-    }
+    let terms = terms.iter().map(|(text, field)| word(text, *field));
+    found_by(entry(uid, uid), terms)
 }
 
 async fn every_word_of_the_search_begins_some_word_of_the_contact(bed: Bed) {
@@ -129,14 +127,10 @@ async fn groups_are_searched_with_and_without_words(bed: Bed) {
     let store = bed.store();
     let book = new_book(&store).await;
     let entries = (0..12).map(|i| {
-        let mut card = entry(&format!("u{i}"), &format!("n{} berg", i % 4));
-        if i % 2 == 0 {
-            card.terms.insert(group("friends"));
-        }
-        if i % 3 == 0 {
-            card.terms.insert(group("friends of friends"));
-        }
-        card
+        let card = entry(&format!("u{i}"), &format!("n{} berg", i % 4));
+        let friend = (i % 2 == 0).then(|| group("friends"));
+        let theirs = (i % 3 == 0).then(|| group("friends of friends"));
+        found_also_by(card, friend.into_iter().chain(theirs))
     });
     let ids = create_all(&store, book, entries.collect()).await;
     let search = |group: &str, words: &[&str]| Search {

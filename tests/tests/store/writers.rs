@@ -92,7 +92,7 @@ async fn work(store: Store, book: BookId, seed: u64, known: Arc<Mutex<Known>>) -
                 Done::Created(stored) => known.ids.push(stored.head.id),
                 Done::Deleted(id) => assert!(known.deleted.insert(id), "deleted once"),
                 Done::Updated(_) => {}
-                Done::Missing | Done::Refused(_) => continue,
+                Done::Kept(_) | Done::Missing | Done::Refused(_) => continue,
                 other => panic!("{other:?}"),
             }
             changes += 1;

@@ -53,7 +53,7 @@ pub(crate) async fn openapi(query: Query) -> Result<Response> {
     Ok(([(header::CONTENT_TYPE, json)], DOCUMENT.as_str()).into_response())
 }
 
-/// The reference::Reference, for people.
+/// The reference, for people.
 #[utoipa::path(
     get, path = "/docs", tag = "service", security(()),
     responses((status = 200, description = "The reference page.", content_type = "text/html", body = String)),
