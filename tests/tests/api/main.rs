@@ -1,4 +1,8 @@
 //! The API as its users meet it: HTTP requests to the router over the embedded database.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test, in its helpers too"
+)]
 
 mod auth;
 mod batch;

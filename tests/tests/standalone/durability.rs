@@ -82,17 +82,13 @@ impl Writer {
                     self.contacts.insert(id, name);
                 }
             }
-            Some(Pending::Rename(id, name)) => {
-                if there.get(&id) == Some(&name) {
-                    self.contacts.insert(id, name);
-                }
+            Some(Pending::Rename(id, name)) if there.get(&id) == Some(&name) => {
+                self.contacts.insert(id, name);
             }
-            Some(Pending::Delete(id)) => {
-                if !there.contains_key(&id) {
-                    self.contacts.remove(&id);
-                }
+            Some(Pending::Delete(id)) if !there.contains_key(&id) => {
+                self.contacts.remove(&id);
             }
-            None => {}
+            _ => {}
         }
         for (id, name) in &self.contacts {
             assert_eq!(

@@ -213,6 +213,20 @@ async fn a_write_that_keeps_failing_is_there_wholly_or_not_at_all(bed: Bed) {
     bed.is_sound_but_for_leftovers().await;
 }
 
+/// Delays one call at random, until the runtime has had something else to do many times.
+fn delay(bed: &Bed) -> tokio::task::JoinHandle<()> {
+    let gate = Gate::closed();
+    let wait = Rule::new(Fault::Wait(gate.clone())).times(1);
+    bed.faults.inject(wait.with_probability(0.02));
+    tokio::spawn(async move {
+        gate.arrived(1).await;
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        gate.open();
+    })
+}
+
 /// What a random operation on one of `ids` is, and what it makes of that contact.
 fn random_op(
     random: &mut Random,
@@ -235,6 +249,7 @@ async fn writes_under_a_mix_of_faults_happen_once_or_not_at_all(bed: Bed) {
         for fault in faults() {
             bed.faults.inject(Rule::new(fault).with_probability(0.06));
         }
+        let delays: Vec<_> = (0..5).map(|_| delay(&bed)).collect();
         let store = bed.through();
         let look = bed.store();
         let book = new_book(&look).await;
@@ -257,6 +272,7 @@ async fn writes_under_a_mix_of_faults_happen_once_or_not_at_all(bed: Bed) {
             apply(&look, book, &mut model, target, result, done).await;
         }
         bed.faults.clear();
+        delays.iter().for_each(tokio::task::JoinHandle::abort);
         let known = (0..5).flat_map(|i| [format!("n{i}"), format!("w{i}")]);
         let known = known.map(|text| crate::cards::word(&text, 'a')).collect();
         agrees(&look, book, &model, &known).await;

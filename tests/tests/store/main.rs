@@ -1,4 +1,8 @@
 //! The store on the embedded engine and on DynamoDB Local, in good and in bad weather.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test, in its helpers too"
+)]
 
 /// Runs each scenario on both databases.
 macro_rules! on_both {
