@@ -265,3 +265,49 @@ fn excerpt(body: &[u8], at: usize) -> String {
         body.len()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, id: Option<&str>, body: &str) -> Response {
+        let id = id.map(|id| ("x-request-id".to_owned(), id.into()));
+        Response {
+            status,
+            headers: id.into_iter().collect(),
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn a_refusal_in_front_of_the_router_passes_for_the_listed_statuses_alone() {
+        for (status, passes) in [(413, true), (431, true), (400, false), (404, false)] {
+            let (routed, bare) = (answer(status, Some("1"), "{}"), answer(status, None, ""));
+            assert_eq!(compare(&routed, &bare).is_ok(), passes, "{status}");
+            assert_eq!(compare(&bare, &routed).is_ok(), passes, "{status}");
+        }
+        let other = answer(413, Some("2"), "{\"a\": 1}");
+        assert!(compare(&answer(413, Some("1"), "{}"), &other).is_err());
+        assert!(compare(&answer(431, None, ""), &answer(413, Some("1"), "")).is_err());
+    }
+
+    #[test]
+    fn random_values_are_numbered_and_others_stay() {
+        let body = |id: &str, other: &str, day: u8| {
+            let body = format!(
+                "{{\"id\":\"{id}\",\"book\":\"{other}\",\"self\":\"/c/{id}\",\"at\":\"2026-01-{day:02}T01:02:03.456Z\",\
+                 \"uid\":\"urn:uuid:03a0e51f-d1aa-4385-8a53-e29025acd8a{day}\",\"cursor\":\"{other}-x_{id}\",\"name\":\"Ada\"}}"
+            );
+            without_random(&answer(201, None, &body))
+        };
+        let (a, b, c) = ("a".repeat(26), "b".repeat(26), "c".repeat(26));
+        assert_eq!(body(&a, &b, 1), body(&b, &c, 2));
+        assert_ne!(body(&a, &a, 1), body(&a, &b, 1));
+        let plain = answer(
+            200,
+            None,
+            "{\"name\":\"Ada\",\"etag\":\"3\",\"day\":\"2026-01-01\"}",
+        );
+        assert_eq!(without_random(&plain), plain);
+    }
+}

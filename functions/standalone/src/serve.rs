@@ -16,6 +16,7 @@ use crate::{data, listen, owner};
 pub(crate) async fn run(settings: &Settings) -> Result<()> {
     contacts_telemetry::init_logs(Format::Text)?;
     let metrics = contacts_telemetry::prometheus()?;
+    contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "standalone");
     let stop = listen::stop()?;
     let api = listen::listen("CONTACTS_LISTEN", settings.listen.listen).await?;
     let scrape = listen::listen("CONTACTS_METRICS_LISTEN", settings.listen.metrics).await?;

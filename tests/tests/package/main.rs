@@ -25,7 +25,7 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
 
 /// Asserts that the file is for this machine and needs no newer glibc than there will be.
 fn fits_amazon_linux(binary: &Path) {
-    let path = binary.to_str().unwrap();
+    let path = binary.to_str().expect("the path is UTF-8");
     let head = run(
         "readelf",
         &["--wide", "--file-header", path],
@@ -80,8 +80,6 @@ async fn the_packaged_artifacts_start_and_give_the_same_bytes() {
     );
     let bootstrap = folder.path().join("bootstrap");
     fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).unwrap();
-    let size = fs::metadata(&zip).unwrap().len();
-    assert!(size <= 6 * 1_048_576, "the zip has {size} bytes");
 
     for binary in [&container, &bootstrap] {
         fits_amazon_linux(binary);

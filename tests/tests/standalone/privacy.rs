@@ -332,6 +332,7 @@ fn judge_metrics(tour: &Tour, metrics: &str) {
         "contacts_dynamodb_calls_total",
         "contacts_auth_failures_total",
         "contacts_http_request_duration_seconds_bucket",
+        "contacts_build_info",
     ] {
         assert!(
             metrics.lines().any(|line| line.starts_with(family)),

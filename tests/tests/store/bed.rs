@@ -19,8 +19,8 @@ use tokio::net::TcpListener;
 /// An item as the SDK has it.
 pub(crate) type Row = HashMap<String, AttributeValue>;
 
-/// How long the change log of [`Bed::store`] lives.
-pub(crate) const DAYS: u32 = 90;
+/// How long the change log lives.
+const DAYS: u32 = 90;
 
 pub(crate) struct Bed {
     /// Between [`Bed::through`] and the database.
@@ -54,11 +54,7 @@ impl Bed {
 
     /// The store as a new process has it, straight to the database.
     pub(crate) fn store(&self) -> Store {
-        self.store_of_days(DAYS)
-    }
-
-    pub(crate) fn store_of_days(&self, days: u32) -> Store {
-        Store::new(self.client(), &self.table, days)
+        Store::new(self.client(), &self.table, DAYS)
     }
 
     /// The store as a new process has it, through the fault proxy.

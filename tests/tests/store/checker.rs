@@ -55,7 +55,7 @@ async fn scene(bed: Bed) -> Scene {
 }
 
 impl Scene {
-    /// Fails unless this is found, and undoes the damage.
+    /// Fails unless this is found.
     async fn finds(&self, contact: Option<ContactId>, what: &str) {
         let report = self.bed.report().await;
         let found = report.findings.iter().any(|finding| {

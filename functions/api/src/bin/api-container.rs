@@ -34,6 +34,7 @@ async fn run() -> Result<ExitCode> {
     }
     contacts_telemetry::init_logs(Format::Json)?;
     let metrics = contacts_telemetry::prometheus()?;
+    contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "container");
     api::container::run(&settings, metrics).await?;
     Ok(ExitCode::SUCCESS)
 }

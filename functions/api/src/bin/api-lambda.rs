@@ -24,6 +24,7 @@ async fn run() -> Result<()> {
     let settings = Settings::from_env(Door::Lambda)?;
     contacts_telemetry::init_logs(Format::Json)?;
     let metrics = contacts_telemetry::emf("api")?;
+    contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "lambda");
     let (app, contacts) = api::app(&settings).await?;
     // The first call pays for credentials, name look-up and TLS: here it costs no request anything.
     if let Err(error) = contacts.store().ready().await {
