@@ -130,9 +130,8 @@ struct Attempt {
 /// An attempt at a transaction that may have happened, or may yet.
 struct Tried<E> {
     write: WriteId,
-    /// The number that it was conditional on, and the last that it takes.
+    /// The number that it was conditional on.
     seq: u64,
-    last: u64,
     plans: Vec<Plan<E>>,
     /// Whether it finishes the record.
     recorded: bool,
@@ -216,7 +215,7 @@ impl Store {
             if tried.first().is_some_and(|tried| tried.seq < seq)
                 && let Some(won) = self.winner(book, std::mem::take(&mut tried)).await?
             {
-                break (won.plans, won.last, won.recorded);
+                break (won.plans, seq, won.recorded);
             }
             let rest = ops.iter().zip(&attempt.ids).skip(before.len());
             let plans = self.plan(book, rest, &taken, now).await?;
@@ -260,7 +259,6 @@ impl Store {
                     tried.push(Tried {
                         write,
                         seq,
-                        last: seq + count,
                         plans,
                         recorded,
                     });

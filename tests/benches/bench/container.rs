@@ -12,7 +12,7 @@ use crate::{
     artifacts::Artifacts,
     load::{self, Load},
     machine::{cpu_seconds, resident},
-    report::{COMPARED, Goal, Table, mb, ms, us},
+    report::{COMPARED, Goal, Table, count, mb, ms, us},
     site::{Api, Site, TOKEN},
     stats::{Samples, median},
 };
@@ -110,7 +110,7 @@ pub(crate) async fn measure(
         time.as_secs_f64(),
         started.elapsed().as_secs_f64(),
     );
-    let title = format!("Container: {} contacts", site.size);
+    let title = format!("Container: {} contacts", count(site.size));
     let mut table = Table::new(&title, &note, COMPARED);
     table.compare("throughput", product.rate(), &peer.rate(), Goal::none());
     let share = median(&product.per_second) / median(&peer.per_second);

@@ -13,7 +13,7 @@ use crate::{
     artifacts::Artifacts,
     cards::Card,
     machine::resident,
-    report::{COMPARED, Goal, Table, mb, ms, ratio, times},
+    report::{COMPARED, Goal, Table, count, mb, ms, ratio, times},
     site::{Site, TOKEN, create},
     stats::Samples,
 };
@@ -26,7 +26,10 @@ pub(crate) async fn measure(artifacts: &Artifacts, site: &Site, starts: usize) -
     let product = function(&artifacts.lambda, site);
     let peer = function(&artifacts.bare_lambda, site);
     let mut table = Table::new(
-        &format!("Lambda: {} contacts, through the runtime API", site.size),
+        &format!(
+            "Lambda: {} contacts, through the runtime API",
+            count(site.size)
+        ),
         "The peer is a `lambda_http` hello world that builds the same database client. Starts in \
          turn, medians; requests in turn, p50 and p99.",
         COMPARED,

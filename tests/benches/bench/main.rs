@@ -5,6 +5,7 @@
 //! `BENCH_BUILD=1` measures the builds as well.
 
 mod artifacts;
+mod bare;
 mod build;
 mod cards;
 mod container;

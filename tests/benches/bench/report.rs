@@ -114,6 +114,14 @@ pub(crate) fn ms(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }
 
+/// A count with its thousands apart.
+pub(crate) fn count(count: usize) -> String {
+    if count < 1_000 {
+        return count.to_string();
+    }
+    format!("{},{:03}", count / 1_000, count % 1_000)
+}
+
 pub(crate) fn us(seconds: f64) -> String {
     format!("{:.0} µs", seconds * 1e6)
 }

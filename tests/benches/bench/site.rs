@@ -25,6 +25,8 @@ const BATCH: usize = 200;
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) endpoint: Endpoint,
+    /// The client of the peers in this process.
+    pub(crate) client: aws_sdk_dynamodb::Client,
     _server: contacts_embedded::Server,
 }
 
@@ -37,8 +39,10 @@ impl Database {
         Contacts::new(store).ensure_token("bench", TOKEN).await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let server = contacts_embedded::serve(engine, listener).await?;
+        let endpoint = Endpoint::from(&server);
         Ok(Self {
-            endpoint: Endpoint::from(&server),
+            client: endpoint.client(),
+            endpoint,
             _server: server,
         })
     }
