@@ -1,7 +1,7 @@
 //! The HTTP/1.1 server of the container and of the standalone process.
 //!
 //! Connections outlive the ALB's idle time of 60 s, or it would send requests into closing ones.
-//! hyper has one clock for idle connections and slow heads; [`clock`] adds the second.
+//! hyper has one clock for idle connections and slow heads; `clock` adds the second.
 
 mod clock;
 

@@ -1,5 +1,5 @@
 //! The frame around every route: what happens to each request before its handler, and to each answer
-//! after it. [`finish`] puts it on; [`Frame::answer`] and [`Frame::dress`] are its two halves, in the
+//! after it. [`finish`] puts it on; `Frame::answer` and `Frame::dress` are its two halves, in the
 //! order of their lines.
 //!
 //! It is one layer rather than a stack of them, so that a request costs one boxed future, and so that
