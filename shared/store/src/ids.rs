@@ -93,7 +93,7 @@ pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// [`digest`] as 52 characters of base32hex, for keys.
+/// SHA-256 over `parts`, told apart by their lengths, as 52 characters of base32hex, for keys.
 pub fn digest_text(parts: &[&str]) -> String {
     BASE32_DNSSEC.encode(&digest(parts))
 }
