@@ -5,13 +5,14 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use contacts_http::server;
 use contacts_settings::Settings;
 use contacts_telemetry::Format;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::{data, listen, owner};
+use crate::{data, owner};
 
 /// Where `make watch` has `cargo lambda watch` listen.
 const WATCHED: &str = "http://127.0.0.1:9000";
@@ -30,10 +31,10 @@ const UNWANTED: [&str; 5] = [
 /// started, as a SIGTERM to its process group.
 pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<ExitCode> {
     contacts_telemetry::init_logs(Format::Text)?;
-    let stop = listen::stop()?;
+    let stop = server::stop_signal()?;
     let (engine, contacts) = data::open(settings).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let server = contacts_embedded::serve(engine, listener).await?;
+    let database = contacts_embedded::serve(engine, listener).await?;
     owner::greet(&contacts, settings.token.as_ref(), WATCHED).await?;
 
     let (program, arguments) = command.split_first().context("name a command to run")?;
@@ -43,7 +44,7 @@ pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<Exi
     }
     let mut child = prepared
         .args(arguments)
-        .envs(server.environment())
+        .envs(database.environment())
         .env("CONTACTS_TABLE", &settings.table.name)
         .process_group(0)
         .kill_on_drop(true)
@@ -60,7 +61,7 @@ pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<Exi
             child.wait().await?
         }
     };
-    server.shutdown().await?;
+    database.shutdown().await?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::SUCCESS, ExitCode::from))
 }

@@ -9,7 +9,6 @@
 
 mod data;
 mod database;
-mod listen;
 mod owner;
 mod serve;
 

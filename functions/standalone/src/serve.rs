@@ -10,24 +10,24 @@ use contacts_http::server::{self, Options};
 use contacts_settings::Settings;
 use contacts_telemetry::Format;
 
-use crate::{data, listen, owner};
+use crate::{data, owner};
 
 /// Serves until SIGTERM or SIGINT, then finishes the requests under way.
 pub(crate) async fn run(settings: &Settings) -> Result<()> {
     contacts_telemetry::init_logs(Format::Text)?;
     let metrics = contacts_telemetry::prometheus()?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "standalone");
-    let stop = listen::stop()?;
-    let api = listen::listen("CONTACTS_LISTEN", settings.listen.listen).await?;
-    let scrape = listen::listen("CONTACTS_METRICS_LISTEN", settings.listen.metrics).await?;
+    let stop = server::stop_signal()?;
+    let api = server::listen("CONTACTS_LISTEN", settings.listen.listen).await?;
+    let scrape = server::listen("CONTACTS_METRICS_LISTEN", settings.listen.metrics).await?;
     let (_engine, contacts) = data::open(settings).await?;
-    let url = listen::url(api.local_addr()?);
+    let url = format!("http://{}", server::reachable(api.local_addr()?));
     owner::greet(&contacts, settings.token.as_ref(), &url).await?;
 
     // Outlives the API's last request, and ends with the process.
     tokio::spawn(server::serve(
         scrape,
-        listen::metrics(metrics),
+        server::metrics(metrics),
         Options::default(),
         Arc::default(),
         pending(),

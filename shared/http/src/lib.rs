@@ -14,7 +14,6 @@ pub mod layers;
 mod openapi;
 pub mod preconditions;
 pub mod problem;
-mod problem_kind;
 pub mod reference;
 mod representation;
 mod routes;

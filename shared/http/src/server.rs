@@ -4,6 +4,7 @@
 //! hyper has one clock for idle connections and slow heads; `clock` adds the second.
 
 mod clock;
+mod listener;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -27,6 +28,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tower::Service;
 
 use clock::{Activity, Clocked};
+pub use listener::{ListenError, listen, metrics, reachable, stop_signal};
 
 /// Bytes that hyper reads for a request's head: above the limits of the frame (8 KiB of target, 16 KiB
 /// of headers), so that a problem is answered, and hyper's bare 431 is the rare one.

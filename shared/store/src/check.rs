@@ -241,7 +241,7 @@ fn sort_in(shelves: &mut BTreeMap<BookId, Shelf>, item: Item) -> Result<(), Stor
     match (kind, key.sk.as_str()) {
         ("B", "B") => shelf.book = Some(item),
         ("C", part) => {
-            let contact = crate::write::contact_id(&key)?;
+            let contact = crate::read::contact_id(&key)?;
             match part {
                 "H" => shelf.heads.insert(contact, item),
                 "J" => shelf.bodies.insert(contact, item),

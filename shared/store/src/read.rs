@@ -1,6 +1,6 @@
 //! Reading contacts: one, a page by name, a group, or the hits of a search.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::{
     Store,
@@ -8,7 +8,7 @@ use crate::{
     error::StoreError,
     ids::{BookId, ContactId},
     item::Item,
-    keys,
+    keys::{self, Key},
     table::Range,
 };
 
@@ -87,6 +87,60 @@ impl Store {
             return Ok(None);
         }
         inflate(item.bytes("vcard")?).map(Some)
+    }
+
+    /// The contacts among `ids` that exist, with their cards.
+    pub(crate) async fn current(
+        &self,
+        book: BookId,
+        ids: impl IntoIterator<Item = ContactId>,
+    ) -> Result<HashMap<ContactId, Stored>, StoreError> {
+        let mut heads = self.heads(book, ids).await?;
+        let apart = heads.values().filter(|head| head.inline.is_none());
+        let keys: Vec<_> = apart.map(|head| keys::body(book, head.id)).collect();
+        let mut bodies = HashMap::new();
+        for item in self.table.batch_get(keys).await? {
+            let id = contact_id(&item.key()?)?;
+            bodies.insert(id, (item.number::<u64>("rev")?, item));
+        }
+        let mut stored = HashMap::with_capacity(heads.len());
+        for (id, head) in heads.drain() {
+            let json = match (&head.inline, bodies.get(&id)) {
+                (Some(inline), _) => inflate_text(inline)?,
+                (None, Some((revision, item))) if *revision == head.revision => {
+                    inflate_text(item.bytes("json")?)?
+                }
+                // Changed between the two reads: read it again, head first.
+                _ => match self.contact(book, id).await? {
+                    Some(contact) => {
+                        stored.insert(id, contact);
+                        continue;
+                    }
+                    None => continue,
+                },
+            };
+            stored.insert(id, Stored { head, json });
+        }
+        Ok(stored)
+    }
+
+    /// The heads among `ids` that exist.
+    pub(crate) async fn heads(
+        &self,
+        book: BookId,
+        ids: impl IntoIterator<Item = ContactId>,
+    ) -> Result<HashMap<ContactId, Head>, StoreError> {
+        let items = self
+            .table
+            .batch_get(ids.into_iter().map(|id| keys::head(book, id)))
+            .await?;
+        items
+            .iter()
+            .map(|item| {
+                let id = contact_id(&item.key()?)?;
+                Ok((id, Head::read(id, item)?))
+            })
+            .collect()
     }
 
     /// Contacts in the order of their folded names.
@@ -170,6 +224,12 @@ impl Store {
             }
         }
     }
+}
+
+/// The contact that a key `C#book#contact` is about.
+pub(crate) fn contact_id(key: &Key) -> Result<ContactId, StoreError> {
+    let id = key.pk.rsplit('#').next().and_then(|id| id.parse().ok());
+    id.ok_or(StoreError::Damaged("pk"))
 }
 
 fn row_contact(row: &Item) -> Result<ContactId, StoreError> {

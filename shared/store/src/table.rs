@@ -2,25 +2,26 @@
 //! that talks to the SDK; every call is measured here, and every read is strongly consistent, so that
 //! a read after a write sees it.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+mod call;
+mod write;
+
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::{
-        put_item::PutItemError, transact_write_items::TransactWriteItemsError,
-        update_item::UpdateItemError,
-    },
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{
-        AttributeValue, CancellationReason, ConsumedCapacity, Delete, DeleteRequest,
-        KeysAndAttributes, Put, PutRequest, ReturnConsumedCapacity,
-        ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, WriteRequest,
+        AttributeValue, Delete, DeleteRequest, KeysAndAttributes, Put, PutRequest,
+        ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+        WriteRequest,
     },
 };
 use contacts_telemetry as telemetry;
+
+pub(crate) use call::database;
+pub(crate) use write::{Cancelled, Condition, Outcome, Write};
+
+use call::{cancelled, error_code, measure, sent, units};
 
 use crate::{
     backoff::Backoff,
@@ -35,85 +36,15 @@ const BATCH_GET: usize = 100;
 const BATCH_WRITE: usize = 25;
 /// How many single or batch writes of one request are under way at once.
 const PARALLEL: usize = 8;
+/// How long one attempt may take before the SDK tries again, and the whole call.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(3);
+pub(crate) const CALL: Duration = Duration::from_secs(10);
 
 /// One DynamoDB table and the client that reaches it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) client: Client,
     pub(crate) name: String,
-}
-
-/// A condition on the item as it stands, with the values that it names.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Condition {
-    expression: Option<String>,
-    values: HashMap<String, AttributeValue>,
-}
-
-impl Condition {
-    pub(crate) fn none() -> Self {
-        Self::default()
-    }
-
-    pub(crate) fn absent() -> Self {
-        Self::of("attribute_not_exists(pk)")
-    }
-
-    pub(crate) fn of(expression: impl Into<String>) -> Self {
-        Self {
-            expression: Some(expression.into()),
-            values: HashMap::new(),
-        }
-    }
-
-    pub(crate) fn value(mut self, name: &str, value: AttributeValue) -> Self {
-        self.values.insert(name.to_owned(), value);
-        self
-    }
-}
-
-/// A write to one item.
-#[derive(Debug, Clone)]
-pub(crate) enum Write {
-    Put(Item, Condition),
-    Delete(Key, Condition),
-    /// An update expression; its values live in the condition's.
-    Update(Key, String, Condition),
-}
-
-impl Write {
-    /// Roughly what it adds to a transaction's 4 MB.
-    pub(crate) fn size(&self) -> usize {
-        match self {
-            Self::Put(item, _) => item.size(),
-            Self::Delete(key, _) => key.pk.len() + key.sk.len(),
-            Self::Update(key, _, condition) => {
-                key.pk.len() + key.sk.len() + Item(condition.values.clone()).size()
-            }
-        }
-    }
-}
-
-/// What became of a conditional write to one item.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    Done,
-    /// The condition did not hold; the item as it stands, if there is one.
-    Refused(Option<Item>),
-}
-
-/// Why a transaction did not happen, or may not have happened.
-#[derive(Debug)]
-pub(crate) enum Cancelled {
-    /// The conditions of the actions at these indices did not hold; the items as they stand. At
-    /// least one, in order.
-    Refused(Vec<(usize, Option<Item>)>),
-    /// Another transaction or the table's capacity was in the way: try again.
-    Contended,
-    /// No answer, or an answer that leaves open whether it happened.
-    Unknown(StoreError),
-    /// The request itself is wrong: trying again cannot help.
-    Failed(StoreError),
 }
 
 /// What to read of one partition, in key order.
@@ -495,139 +426,6 @@ impl Table {
     }
 }
 
-fn cancelled(error: SdkError<TransactWriteItemsError>) -> Cancelled {
-    if let Some(TransactWriteItemsError::TransactionCanceledException(cancel)) =
-        error.as_service_error()
-    {
-        let reasons = cancel.cancellation_reasons();
-        let code = |reason: &CancellationReason| reason.code().unwrap_or("None").to_owned();
-        let refused: Vec<_> = reasons
-            .iter()
-            .enumerate()
-            .filter(|(_, reason)| code(reason) == "ConditionalCheckFailed")
-            .map(|(index, reason)| (index, reason.item().cloned().map(Item)))
-            .collect();
-        if !refused.is_empty() {
-            return Cancelled::Refused(refused);
-        }
-        let contended = [
-            "TransactionConflict",
-            "ThrottlingError",
-            "ProvisionedThroughputExceeded",
-        ];
-        if reasons
-            .iter()
-            .any(|reason| contended.contains(&code(reason).as_str()))
-        {
-            telemetry::dynamodb_conflict();
-            return Cancelled::Contended;
-        }
-        return Cancelled::Failed(database("TransactWriteItems", error));
-    }
-    match error.code() {
-        Some("TransactionInProgressException") => Cancelled::Contended,
-        // Refused for its form or for a missing permission: it did not happen and never will.
-        Some(
-            "ValidationException"
-            | "AccessDeniedException"
-            | "ResourceNotFoundException"
-            | "UnrecognizedClientException"
-            | "IdempotentParameterMismatchException",
-        ) => Cancelled::Failed(database("TransactWriteItems", error)),
-        _ => Cancelled::Unknown(database("TransactWriteItems", error)),
-    }
-}
-
 fn non_empty(values: HashMap<String, AttributeValue>) -> Option<HashMap<String, AttributeValue>> {
     (!values.is_empty()).then_some(values)
 }
-
-pub(crate) fn database(
-    operation: &'static str,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> StoreError {
-    StoreError::Database {
-        operation,
-        source: source.into(),
-    }
-}
-
-fn error_code(error: &StoreError) -> Option<&str> {
-    let StoreError::Database { source, .. } = error else {
-        return None;
-    };
-    source
-        .downcast_ref::<SdkError<PutItemError>>()
-        .and_then(ProvideErrorMetadata::code)
-        .or_else(|| source.downcast_ref::<SdkError<UpdateItemError>>().and_then(ProvideErrorMetadata::code))
-        .or_else(|| {
-            source
-                .downcast_ref::<SdkError<aws_sdk_dynamodb::operation::delete_item::DeleteItemError>>()
-                .and_then(ProvideErrorMetadata::code)
-        })
-}
-
-/// Sends and measures; the SDK's own error comes back.
-async fn sent<O, E>(
-    operation: &'static str,
-    call: impl Future<Output = Result<O, SdkError<E>>>,
-) -> Result<O, SdkError<E>>
-where
-    SdkError<E>: ProvideErrorMetadata,
-{
-    let start = Instant::now();
-    let answer = call.await;
-    telemetry::dynamodb_call(operation, outcome(&answer), start.elapsed().as_secs_f64());
-    answer
-}
-
-/// Like [`sent`], for calls whose every failure is a failure of the database.
-async fn measure<O, E>(
-    operation: &'static str,
-    call: impl Future<Output = Result<O, SdkError<E>>>,
-) -> Result<O, StoreError>
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    sent(operation, call)
-        .await
-        .map_err(|error| database(operation, error))
-}
-
-fn outcome<O, E>(answer: &Result<O, SdkError<E>>) -> telemetry::Outcome
-where
-    SdkError<E>: ProvideErrorMetadata,
-{
-    let Err(error) = answer else {
-        return telemetry::Outcome::Ok;
-    };
-    match error.code() {
-        Some("ConditionalCheckFailedException" | "TransactionCanceledException") => {
-            telemetry::Outcome::Condition
-        }
-        Some("TransactionConflictException") => telemetry::Outcome::Conflict,
-        Some(
-            "ThrottlingException"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded",
-        ) => telemetry::Outcome::Throttled,
-        _ => telemetry::Outcome::Error,
-    }
-}
-
-fn units(operation: &'static str, consumed: &[ConsumedCapacity]) {
-    let writes = !matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");
-    let units = consumed
-        .iter()
-        .filter_map(ConsumedCapacity::capacity_units)
-        .sum::<f64>();
-    if writes {
-        telemetry::dynamodb_units(operation, 0.0, units);
-    } else {
-        telemetry::dynamodb_units(operation, units, 0.0);
-    }
-}
-
-/// How long one attempt may take before the SDK tries again, and the whole call.
-pub(crate) const ATTEMPT: Duration = Duration::from_secs(3);
-pub(crate) const CALL: Duration = Duration::from_secs(10);

@@ -12,8 +12,11 @@
 //! as that number is free, the attempt may still happen; so it is asked whenever the number is found
 //! taken.
 
+mod plan;
+mod terms;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Instant,
 };
 
@@ -24,15 +27,17 @@ use crate::{
     Store,
     backoff::{Backoff, PATIENCE},
     book::known_seq,
-    contact::{Entry, Head, Stored, Term, Version, inflate_text, original_digest, rows},
+    contact::{Entry, Stored, Term},
     error::StoreError,
     idempotency::{Answer, Claim},
     ids::{BookId, ContactId, WriteId},
     item::{Item, n},
-    keys::{self, Key},
+    keys,
     log::{self, Change},
     table::{Cancelled, Condition, Write},
 };
+
+use plan::{Plan, plan_one};
 
 /// A transaction holds at most 100 actions; one is the book's and one may be the record's.
 const ACTIONS: usize = 98;
@@ -107,17 +112,6 @@ impl<E> std::fmt::Debug for Record<'_, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Record({:?})", self.claim)
     }
-}
-
-/// One operation with all that it takes to carry it out.
-struct Plan<E> {
-    writes: Vec<Write>,
-    id: ContactId,
-    uid: Option<String>,
-    base: Option<Head>,
-    terms: BTreeSet<Term>,
-    revision: u64,
-    done: Done<E>,
 }
 
 /// What one call of [`Store::write`] remembers over its transactions.
@@ -335,60 +329,6 @@ impl Store {
         Ok(plans)
     }
 
-    /// The contacts among `ids` that exist, with their cards.
-    pub(crate) async fn current(
-        &self,
-        book: BookId,
-        ids: impl IntoIterator<Item = ContactId>,
-    ) -> Result<HashMap<ContactId, Stored>, StoreError> {
-        let mut heads = self.heads(book, ids).await?;
-        let apart = heads.values().filter(|head| head.inline.is_none());
-        let keys: Vec<_> = apart.map(|head| keys::body(book, head.id)).collect();
-        let mut bodies = HashMap::new();
-        for item in self.table.batch_get(keys).await? {
-            let id = contact_id(&item.key()?)?;
-            bodies.insert(id, (item.number::<u64>("rev")?, item));
-        }
-        let mut stored = HashMap::with_capacity(heads.len());
-        for (id, head) in heads.drain() {
-            let json = match (&head.inline, bodies.get(&id)) {
-                (Some(inline), _) => inflate_text(inline)?,
-                (None, Some((revision, item))) if *revision == head.revision => {
-                    inflate_text(item.bytes("json")?)?
-                }
-                // Changed between the two reads: read it again, head first.
-                _ => match self.contact(book, id).await? {
-                    Some(contact) => {
-                        stored.insert(id, contact);
-                        continue;
-                    }
-                    None => continue,
-                },
-            };
-            stored.insert(id, Stored { head, json });
-        }
-        Ok(stored)
-    }
-
-    /// The heads among `ids` that exist.
-    pub(crate) async fn heads(
-        &self,
-        book: BookId,
-        ids: impl IntoIterator<Item = ContactId>,
-    ) -> Result<HashMap<ContactId, Head>, StoreError> {
-        let items = self
-            .table
-            .batch_get(ids.into_iter().map(|id| keys::head(book, id)))
-            .await?;
-        items
-            .iter()
-            .map(|item| {
-                let id = contact_id(&item.key()?)?;
-                Ok((id, Head::read(id, item)?))
-            })
-            .collect()
-    }
-
     /// The actions of `plans`, the book's first, and how many numbers they take.
     fn transaction<E>(
         &self,
@@ -428,224 +368,6 @@ impl Store {
         writes.insert(BOOK_ACTION, Write::Update(keys::book(book), update, mine));
         (writes, next - seq)
     }
-
-    /// Puts the rows of terms that the heads do not name yet.
-    async fn put_terms<E>(
-        &self,
-        book: BookId,
-        plans: &[Plan<E>],
-        put: &mut BTreeMap<(ContactId, Term), u64>,
-    ) -> Result<(), StoreError> {
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
-        for plan in plans {
-            let old = plan.base.as_ref().map(|head| &head.terms);
-            for term in plan
-                .terms
-                .iter()
-                .filter(|term| old.is_none_or(|old| !old.contains(term)))
-            {
-                if put.insert((plan.id, term.clone()), plan.revision) == Some(plan.revision) {
-                    continue;
-                }
-                let row = Item::new(&keys::term_row(book, term, plan.id)).n("rev", plan.revision);
-                if old.is_none() {
-                    new.push(row);
-                } else {
-                    // Never over a newer row: its writer may already rely on it.
-                    let older = Condition::of("attribute_not_exists(pk) OR rev < :rev")
-                        .value(":rev", n(plan.revision));
-                    changed.push(Write::Put(row, older));
-                }
-            }
-        }
-        self.table.put_all(new).await?;
-        self.table.write_each(changed).await
-    }
-
-    /// Deletes the rows of terms that the plans' contacts no longer have: those of the replaced heads,
-    /// and those put on the way that the outcome does not need. The write has happened by now, so a
-    /// failure here is only noted; readers filter such rows out.
-    async fn delete_leftovers<E>(
-        &self,
-        book: BookId,
-        plans: &[Plan<E>],
-        put: &BTreeMap<(ContactId, Term), u64>,
-    ) {
-        let (mut dead, mut older) = (Vec::new(), Vec::new());
-        for plan in plans {
-            let named = match plan.done {
-                Done::Created(_) | Done::Updated(_) => Some(&plan.terms),
-                Done::Deleted(_) => None,
-                _ => plan.base.as_ref().map(|head| &head.terms),
-            };
-            let replaced = plan.base.iter().flat_map(|head| &head.terms);
-            let on_the_way = put
-                .keys()
-                .filter(|(id, _)| *id == plan.id)
-                .map(|(_, term)| term);
-            let gone: BTreeSet<_> = replaced
-                .chain(on_the_way)
-                .filter(|term| named.is_none_or(|named| !named.contains(term)))
-                .collect();
-            for term in gone {
-                let key = keys::term_row(book, term, plan.id);
-                if plan.base.is_none() {
-                    // There is no head, nor will there be one again under this identifier.
-                    dead.push(key);
-                } else {
-                    let old = Condition::of("rev <= :rev").value(":rev", n(plan.revision));
-                    older.push(Write::Delete(key, old));
-                }
-            }
-        }
-        let deleted = async {
-            self.table.delete_all(dead).await?;
-            self.table.write_each(older).await
-        };
-        if let Err(error) = deleted.await {
-            tracing::warn!(%error, "rows of removed search terms stay behind; searches skip them");
-        }
-    }
-}
-
-impl<E> Plan<E> {
-    fn nothing(id: ContactId, stored: Option<&Stored>, done: Done<E>) -> Self {
-        let base = stored.map(|stored| stored.head.clone());
-        let revision = base.as_ref().map_or(0, |head| head.revision);
-        Self {
-            writes: Vec::new(),
-            id,
-            uid: None,
-            base,
-            terms: BTreeSet::new(),
-            revision,
-            done,
-        }
-    }
-
-    fn log_rows(&self) -> usize {
-        usize::from(self.done.is_written())
-    }
-}
-
-fn plan_one<E>(
-    book: BookId,
-    id: ContactId,
-    stored: Option<&Stored>,
-    decision: Result<Decision, E>,
-    now: Timestamp,
-) -> Plan<E> {
-    match (decision, stored) {
-        (Err(error), _) => Plan::nothing(id, stored, Done::Refused(error)),
-        (Ok(Decision::Delete), None) => Plan::nothing(id, None, Done::Missing),
-        (Ok(Decision::Delete), Some(stored)) => plan_delete(book, stored),
-        (Ok(Decision::Put(entry)), Some(stored)) if is_same(&entry, stored) => {
-            Plan::nothing(id, Some(stored), Done::Kept(stored.clone()))
-        }
-        (Ok(Decision::Put(entry)), stored) => plan_put(book, id, stored, &entry, now),
-    }
-}
-
-/// Whether `entry` would change nothing. A card sent as JSON leaves the vCard it came from in place.
-fn is_same(entry: &Entry, stored: &Stored) -> bool {
-    let digest = entry.original.as_ref().map(original_digest);
-    entry.json == stored.json && (digest.is_none() || digest == stored.head.original)
-}
-
-fn unchanged(head: &Head) -> Condition {
-    Condition::of("rev = :old").value(":old", n(head.revision))
-}
-
-fn plan_delete<E>(book: BookId, stored: &Stored) -> Plan<E> {
-    let head = &stored.head;
-    let mut writes = vec![
-        Write::Delete(keys::head(book, head.id), unchanged(head)),
-        Write::Delete(keys::uid(book, &head.uid), Condition::none()),
-        Write::Delete(
-            keys::name_row(book, &head.sort_name, head.id),
-            Condition::none(),
-        ),
-    ];
-    if head.inline.is_none() {
-        writes.push(Write::Delete(keys::body(book, head.id), Condition::none()));
-    }
-    if head.original.is_some() {
-        writes.push(Write::Delete(
-            keys::original(book, head.id),
-            Condition::none(),
-        ));
-    }
-    Plan {
-        writes,
-        id: head.id,
-        uid: Some(head.uid.clone()),
-        base: Some(head.clone()),
-        terms: BTreeSet::new(),
-        revision: head.revision,
-        done: Done::Deleted(head.id),
-    }
-}
-
-fn plan_put<E>(
-    book: BookId,
-    id: ContactId,
-    stored: Option<&Stored>,
-    entry: &Entry,
-    now: Timestamp,
-) -> Plan<E> {
-    let base = stored.map(|stored| &stored.head);
-    let version = Version {
-        revision: base.map_or(1, |head| head.revision + 1),
-        created: base.map_or(now, |head| head.created),
-        updated: now,
-    };
-    let rows = rows(book, id, entry, version);
-    let head = Head::of(id, entry, version, &rows);
-    let mut writes = Vec::with_capacity(6);
-    match base {
-        Some(old) => {
-            writes.push(Write::Put(rows.head, unchanged(old)));
-            if old.sort_name != entry.sort_name {
-                let key = keys::name_row(book, &old.sort_name, id);
-                writes.push(Write::Delete(key, Condition::none()));
-            }
-            if old.inline.is_none() && rows.body.is_none() {
-                writes.push(Write::Delete(keys::body(book, id), Condition::none()));
-            }
-            if old.original.is_some() && rows.original.is_none() {
-                writes.push(Write::Delete(keys::original(book, id), Condition::none()));
-            }
-        }
-        None => {
-            writes.push(Write::Put(rows.head, Condition::absent()));
-            let uid = Item::new(&keys::uid(book, &entry.uid)).s("card", id.to_string());
-            writes.push(Write::Put(uid, Condition::absent()));
-        }
-    }
-    writes.push(Write::Put(rows.name, Condition::none()));
-    writes.extend(
-        rows.body
-            .into_iter()
-            .chain(rows.original)
-            .map(|item| Write::Put(item, Condition::none())),
-    );
-    let stored = Stored {
-        head,
-        json: entry.json.clone(),
-    };
-    Plan {
-        writes,
-        id,
-        uid: Some(entry.uid.clone()),
-        base: base.cloned(),
-        terms: entry.terms.clone(),
-        revision: version.revision,
-        done: if base.is_some() {
-            Done::Updated(stored)
-        } else {
-            Done::Created(stored)
-        },
-    }
 }
 
 /// Whose UID row the refused action at `index` is, and who has that UID.
@@ -666,10 +388,4 @@ fn uid_taken(
             .map_err(|_| StoreError::Damaged("card"))
     };
     Ok(Some((card(row)?, card(&item)?)))
-}
-
-/// The contact that a key `C#book#contact` is about.
-pub(crate) fn contact_id(key: &Key) -> Result<ContactId, StoreError> {
-    let id = key.pk.rsplit('#').next().and_then(|id| id.parse().ok());
-    id.ok_or(StoreError::Damaged("pk"))
 }
