@@ -21,9 +21,7 @@ const SWEEP: Duration = Duration::from_secs(3600);
 /// One line, if another process holds the folder, or it cannot be written.
 pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Contacts)> {
     let engine = Engine::open(&settings.data.dir)?;
-    let client = contacts_store::client(&in_process(&engine));
-    let table = &settings.table;
-    let store = Store::new(client, &table.name, table.changes_days);
+    let store = store(settings, &engine);
     store.create_table().await?;
     tokio::spawn(sweep(engine.clone()));
     Ok((engine, Contacts::new(store)))
@@ -64,12 +62,23 @@ pub(crate) fn backup(data: &Data, file: &Path) -> Result<()> {
 }
 
 /// Replaces the data by that of `file`. What was there is kept beside it.
-pub(crate) fn restore(data: &Data, file: &Path) -> Result<()> {
-    let previous = contacts_embedded::restore(&data.dir, file)?;
-    let (dir, file) = (data.dir.display(), file.display());
+pub(crate) async fn restore(settings: &Settings, file: &Path) -> Result<()> {
+    let dir = &settings.data.dir;
+    let staged = contacts_embedded::stage(dir, file)?;
+    let store = store(settings, staged.engine());
+    store.create_table().await?;
+    store.begin_epoch().await?;
+    drop(store);
+    let previous = staged.commit()?;
+    let (dir, file) = (dir.display(), file.display());
     writeln!(stdout(), "{dir} has the data of {file}.")?;
     if let Some(previous) = previous {
         writeln!(stdout(), "What it had before is in {}.", previous.display())?;
     }
     Ok(())
+}
+
+fn store(settings: &Settings, engine: &Engine) -> Store {
+    let client = contacts_store::client(&in_process(engine));
+    Store::new(client, &settings.table.name, settings.table.changes_days)
 }

@@ -44,7 +44,7 @@ async fn run() -> Result<ExitCode> {
     match words.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
         [] => serve::run(&settings).await?,
         ["backup", _] => data::backup(&settings.data, Path::new(&arguments[1]))?,
-        ["restore", _] => data::restore(&settings.data, Path::new(&arguments[1]))?,
+        ["restore", _] => data::restore(&settings, Path::new(&arguments[1])).await?,
         ["database", _, ..] => return database::run(&settings, &arguments[1..]).await,
         _ => bail!("this is not a command: {USAGE}"),
     }

@@ -43,8 +43,8 @@ impl Engine {
             .with_context(|| format!("the data folder {} must be UTF-8", dir.display()))?;
         let database = Database::new(path).map_err(|error| {
             anyhow!(
-                "cannot open the database {path} ({error}): restore a backup into another folder, \
-                 or start with an empty one"
+                "cannot open the database {path}, it is damaged or of another version ({error}): \
+                 bring a backup back with `restore`, or start with another folder"
             )
         })?;
         Ok(Self::new(database, Some(folder)))

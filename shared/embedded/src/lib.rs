@@ -18,7 +18,7 @@ mod folder;
 mod server;
 mod signature;
 
-pub use backup::{backup, restore};
+pub use backup::{Staged, backup, stage};
 pub use connector::InProcess;
 pub use engine::Engine;
 pub use server::{Server, serve};

@@ -21,7 +21,7 @@ use crate::{
 
 /// How long a membership or a book's number, once read, may be used without reading it again.
 pub(crate) const MEMBERSHIP: Duration = Duration::from_secs(5);
-const SEQ: Duration = Duration::from_secs(1);
+const NUMBERS: Duration = Duration::from_secs(1);
 
 /// An address book.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub struct Book {
     pub contacts: u64,
     /// The number of the last change to its contacts.
     pub seq: u64,
+    /// Numbers and revisions given out from now on are above this one, and its log begins after it:
+    /// what was given out before a restore, and lost in it, never comes again with another meaning.
+    pub(crate) base: u64,
 }
 
 impl Book {
@@ -52,6 +55,14 @@ impl Book {
             .n("updated", self.updated.as_millisecond())
             .n("cards", self.contacts)
             .n("seq", self.seq)
+            .n("base_seq", self.base)
+    }
+
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers {
+            seq: self.seq,
+            base: self.base,
+        }
     }
 
     pub(crate) fn read(id: BookId, item: &Item) -> Result<Self, StoreError> {
@@ -63,6 +74,12 @@ impl Book {
             updated: time(item, "updated")?,
             contacts: item.number("cards")?,
             seq: item.number("seq")?,
+            // Books of the first version have none.
+            base: if item.has("base_seq") {
+                item.number("base_seq")?
+            } else {
+                0
+            },
         })
     }
 }
@@ -82,8 +99,8 @@ pub enum Deletion {
 /// cancelled, not queued, and cost units.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
-    /// The last number known to be taken, and when it was known.
-    pub(crate) seq: tokio::sync::Mutex<Option<(u64, Instant)>>,
+    /// The book's numbers, and when they were known.
+    pub(crate) numbers: tokio::sync::Mutex<Option<(Numbers, Instant)>>,
 }
 
 /// What a process remembers of books, for seconds.
@@ -128,10 +145,19 @@ impl Desks {
     }
 }
 
-pub(crate) fn known_seq(known: Option<(u64, Instant)>) -> Option<u64> {
-    known
-        .filter(|(_, at)| at.elapsed() < SEQ)
-        .map(|(seq, _)| seq)
+/// What a writer must know of a book.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    /// The last number taken.
+    pub(crate) seq: u64,
+    /// See [`Book::base`].
+    pub(crate) base: u64,
+}
+
+pub(crate) fn known(numbers: Option<(Numbers, Instant)>) -> Option<Numbers> {
+    numbers
+        .filter(|(_, at)| at.elapsed() < NUMBERS)
+        .map(|(numbers, _)| numbers)
 }
 
 impl Store {
@@ -174,6 +200,7 @@ impl Store {
             updated: now,
             contacts: 0,
             seq: 0,
+            base: 0,
         };
         let member = Item::new(&keys::member(owner, id)).s("role", "owner");
         let mut writes = vec![
@@ -226,11 +253,7 @@ impl Store {
             .batch_get(ids.iter().map(|id| keys::book(*id)))
             .await?
         {
-            let id = item
-                .text("pk")?
-                .strip_prefix("B#")
-                .and_then(|id| id.parse().ok());
-            books.push(Book::read(id.ok_or(StoreError::Damaged("pk"))?, &item)?);
+            books.push(Book::read(book_id(&item)?, &item)?);
         }
         books.sort_by_key(|book| book.id);
         Ok(books)
@@ -301,4 +324,35 @@ impl Store {
         self.desks.forget(book.id);
         Ok(deletion)
     }
+
+    /// Begins a new epoch in every book: to be called once after the table was brought back to an
+    /// earlier state. Readers of the change feed begin anew, and no revision comes a second time.
+    pub async fn begin_epoch(&self) -> Result<(), StoreError> {
+        let mut books = Vec::new();
+        self.table
+            .scan(|item| {
+                if book_id(&item).is_ok() {
+                    books.push(item);
+                }
+            })
+            .await?;
+        let now = self.now().as_millisecond().unsigned_abs();
+        for item in books {
+            let book = Book::read(book_id(&item)?, &item)?;
+            // Numbers and revisions count single changes, so none can have come near the time.
+            let base = now.max(book.seq + 1).max(book.revision + 1);
+            let update = "SET seq = :base, base_seq = :base, rev = :base".to_owned();
+            let value = Condition::none().value(":base", n(base));
+            self.table
+                .write(Write::Update(keys::book(book.id), update, value))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn book_id(item: &Item) -> Result<BookId, StoreError> {
+    let id = item.text("pk")?.strip_prefix("B#");
+    id.and_then(|id| id.parse().ok())
+        .ok_or(StoreError::Damaged("pk"))
 }

@@ -115,11 +115,11 @@ impl Store {
         let mut log = shelf
             .log
             .iter()
-            .filter(|(_, row)| !row.expired(now))
+            .filter(|(seq, row)| **seq > book.base && !row.expired(now))
             .peekable();
         let mut expected = log.peek().map_or(book.seq + 1, |(seq, _)| **seq);
-        if expected > 1 && book.created + self.log_life() > now {
-            find(None, "the change log does not begin at 1");
+        if expected > book.base + 1 && book.created + self.log_life() > now {
+            find(None, "the change log does not begin at its beginning");
         }
         for (seq, row) in log {
             if *seq != expected {

@@ -144,13 +144,15 @@ impl Store {
         range.backwards = true;
         let mut first = now.seq + 1;
         for row in self.table.query(range).await? {
-            if row.expired(self.now()) {
+            let seq = read(&row)?.seq;
+            if row.expired(self.now()) || seq <= now.base {
                 break;
             }
-            first = first.min(read(&row)?.seq);
+            first = first.min(seq);
         }
         // Rows before those may be hidden as well, or the log begins here.
-        while first > 1 && now.seq + 1 - first < REWIND && self.is_logged(book, first - 1).await? {
+        let hidden = |first| first > now.base + 1 && now.seq + 1 - first < REWIND;
+        while hidden(first) && self.is_logged(book, first - 1).await? {
             first -= 1;
         }
         Ok(first - 1)

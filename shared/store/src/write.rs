@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use crate::{
     Store,
     backoff::{Backoff, PATIENCE},
-    book::known_seq,
+    book::{Numbers, known},
     contact::{Entry, Stored, Term},
     error::StoreError,
     idempotency::{Answer, Claim},
@@ -194,29 +194,34 @@ impl Store {
         record: Option<&Record<'_, E>>,
     ) -> Result<(Vec<Done<E>>, bool), StoreError> {
         let desk = self.desks.desk(book);
-        let Ok(mut known) = tokio::time::timeout(PATIENCE, desk.seq.lock()).await else {
+        let Ok(mut remembered) = tokio::time::timeout(PATIENCE, desk.numbers.lock()).await else {
             return Err(StoreError::Busy(PATIENCE));
         };
         let now = self.now();
         let mut tried: Vec<Tried<E>> = Vec::new();
         let mut taken: HashMap<ContactId, ContactId> = HashMap::new();
         let mut backoff = Backoff::start();
-        let (plans, seq, recorded) = loop {
-            let seq = match known_seq(known.take()) {
-                Some(seq) => seq,
-                None => self.book(book).await?.ok_or(StoreError::BookGone)?.seq,
+        let (plans, numbers, recorded) = loop {
+            let numbers = match known(remembered.take()) {
+                Some(numbers) => numbers,
+                None => self
+                    .book(book)
+                    .await?
+                    .ok_or(StoreError::BookGone)?
+                    .numbers(),
             };
+            let seq = numbers.seq;
             if tried.first().is_some_and(|tried| tried.seq < seq)
                 && let Some(won) = self.winner(book, std::mem::take(&mut tried)).await?
             {
-                break (won.plans, seq, won.recorded);
+                break (won.plans, numbers, won.recorded);
             }
             let rest = ops.iter().zip(&attempt.ids).skip(before.len());
-            let plans = self.plan(book, rest, &taken, now).await?;
+            let plans = self.plan(book, numbers, rest, &taken, now).await?;
             let write = WriteId::random();
             let (mut writes, count) = self.transaction(book, seq, &plans, write, now);
             if count == 0 {
-                break (plans, seq, false);
+                break (plans, numbers, false);
             }
             let last = before.len() + plans.len() == ops.len();
             if let Some(record) = record {
@@ -231,7 +236,13 @@ impl Store {
             self.put_terms(book, &plans, &mut attempt.put).await?;
             let recorded = last && record.is_some();
             match self.table.transact(&writes).await {
-                Ok(()) => break (plans, seq + count, recorded),
+                Ok(()) => {
+                    let numbers = Numbers {
+                        seq: seq + count,
+                        ..numbers
+                    };
+                    break (plans, numbers, recorded);
+                }
                 Err(Cancelled::Failed(error)) => return Err(error),
                 Err(Cancelled::Refused(refused)) if refused[0].0 != BOOK_ACTION => {
                     if record.is_some() && refused.iter().any(|(at, _)| *at == writes.len() - 1) {
@@ -243,7 +254,7 @@ impl Store {
                     }
                     if taken.len() > before {
                         // Nobody was in the way, and the number is still good.
-                        *known = Some((seq, Instant::now()));
+                        *remembered = Some((numbers, Instant::now()));
                         continue;
                     }
                 }
@@ -261,8 +272,8 @@ impl Store {
             telemetry::dynamodb_conflict();
             backoff.wait().await?;
         };
-        *known = Some((seq, Instant::now()));
-        drop(known);
+        *remembered = Some((numbers, Instant::now()));
+        drop(remembered);
         self.delete_leftovers(book, &plans, &attempt.put).await;
         let outcomes = plans.into_iter().map(|plan| plan.done).collect();
         Ok((outcomes, recorded))
@@ -289,6 +300,7 @@ impl Store {
     async fn plan<'a, E: Clone + 'a>(
         &self,
         book: BookId,
+        numbers: Numbers,
         ops: impl Iterator<Item = (&'a Op<E>, &'a ContactId)>,
         taken: &HashMap<ContactId, ContactId>,
         now: Timestamp,
@@ -308,7 +320,7 @@ impl Store {
             let stored = current.get(id);
             let plan = match taken.get(id) {
                 Some(other) => Plan::nothing(*id, stored, Done::UidTaken(*other)),
-                None => plan_one(book, *id, stored, (op.decide)(stored), now),
+                None => plan_one(book, numbers, *id, stored, (op.decide)(stored), now),
             };
             let size: usize = plan.writes.iter().map(Write::size).sum();
             // Two writes to one item cannot share a transaction, and the second must see the first.

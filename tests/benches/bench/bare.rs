@@ -16,11 +16,14 @@ use crate::site::TABLE;
 type Key = (String, String);
 
 /// Puts 16 term rows in a batch and the rest of a contact in a transaction, into the same ranges of
-/// keys as the product does; how long that took. Then deletes them.
+/// keys as the product does and as scattered in them; how long that took. Then deletes them.
 pub(crate) async fn create(client: &Client, book: &str, number: usize) -> Result<Duration> {
-    let contact = format!("bare{number:022}");
+    // Neighbouring rounds must not meet on the same pages of the database.
+    let scattered = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let contact = format!("{scattered:026x}");
     let terms = ('a'..='p').map(|first| {
-        let word = format!("{first}{number}\u{1f}1\u{1f}{contact}");
+        let second = char::from(b'a' + (scattered.rotate_left(u32::from(first)) % 26) as u8);
+        let word = format!("{first}{second}{scattered:x}\u{1f}1\u{1f}{contact}");
         (format!("T#{book}#{first}"), word)
     });
     let terms: Vec<Key> = terms.collect();
@@ -28,7 +31,10 @@ pub(crate) async fn create(client: &Client, book: &str, number: usize) -> Result
         ((format!("C#{book}#{contact}"), "H".to_owned()), 900),
         ((format!("U#{book}#{contact}"), "U".to_owned()), 30),
         (
-            (format!("N#{book}"), format!("m{number}\u{1f}{contact}")),
+            (
+                format!("N#{book}"),
+                format!("{}{scattered:x}", char::from(b'a' + (scattered % 26) as u8)),
+            ),
             250,
         ),
         // Above every number that there is.

@@ -120,3 +120,137 @@ async fn a_restore_brings_the_old_state_back_and_keeps_the_newer_one_beside_it()
     assert_eq!(code, Some(0), "{output}");
     assert_eq!(names().await, ["New", "Old"]);
 }
+
+#[tokio::test]
+async fn nothing_given_out_before_a_restore_comes_back_with_another_meaning() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let file = folder.path().join("copy");
+    let file = file.to_str().unwrap();
+    let mut server = serve(&data).await;
+    let client = Client::new(server.address);
+    let patch = async |client: &Client, path: &str, name: &str| {
+        let patch = serde_json::json!({"name": {"full": name}});
+        let request = Request::new("PATCH", path);
+        let request = request.body("application/merge-patch+json", patch.to_string());
+        let changed = send(client, request).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        text(&changed.json().unwrap()["etag"]).to_owned()
+    };
+    let feed = async |client: &Client, since: &str| {
+        let path = format!("/v1/books/default/changes?limit=500&since={since}");
+        send(client, Request::new("GET", &path)).await
+    };
+    let made = send(&client, Request::new("POST", CONTACTS).json(&card("A"))).await;
+    let path = format!("{CONTACTS}/{}", text(&made.json().unwrap()["id"]));
+    assert_eq!(run(&data, &["backup", file], &[]).await.0, Some(0));
+    for name in ["B", "C", "D"] {
+        send(&client, Request::new("POST", CONTACTS).json(&card(name))).await;
+    }
+    let lost = patch(&client, &path, "A, before").await;
+    let synced = async |client: &Client| {
+        let mut token = String::new();
+        loop {
+            let since = if token.is_empty() {
+                "/v1/books/default/changes?limit=500".to_owned()
+            } else {
+                format!("/v1/books/default/changes?limit=500&since={token}")
+            };
+            let page = send(client, Request::new("GET", &since)).await;
+            assert_eq!(page.status, 200, "{page:?}");
+            let page = page.json().unwrap();
+            token = text(&page["token"]).to_owned();
+            if page["more"] == false {
+                return token;
+            }
+        }
+    };
+    let token = synced(&client).await;
+    server.process.kill().await.unwrap();
+    let (code, output) = run(&data, &["restore", file], &[]).await;
+    assert_eq!(code, Some(0), "{output}");
+    check(&data).await;
+
+    let server = serve(&data).await;
+    let client = Client::new(server.address);
+    assert_eq!(feed(&client, &token).await.status, 410);
+    let again = patch(&client, &path, "A, after").await;
+    assert_ne!(again, lost);
+    for number in 0..8 {
+        let card = card(&format!("New {number}"));
+        send(&client, Request::new("POST", CONTACTS).json(&card)).await;
+        // However far the log has come again.
+        assert_eq!(feed(&client, &token).await.status, 410);
+    }
+    let fresh = synced(&client).await;
+    let quiet = feed(&client, &fresh).await.json().unwrap();
+    assert_eq!(quiet["changes"], serde_json::json!([]));
+    drop(server);
+    check(&data).await;
+}
+
+#[tokio::test]
+async fn a_damaged_backup_is_refused_and_a_damaged_database_is_replaced() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let good = folder.path().join("good");
+    let mut server = serve(&data).await;
+    let client = Client::new(server.address);
+    for number in 0..200 {
+        let card = card(&format!("Contact {number}"));
+        send(&client, Request::new("POST", CONTACTS).json(&card)).await;
+    }
+    let backup = ["backup", good.to_str().unwrap()];
+    assert_eq!(run(&data, &backup, &[]).await.0, Some(0));
+    server.process.kill().await.unwrap();
+
+    let bad = folder.path().join("bad");
+    damage(&good, &bad);
+    let kept = std::fs::read(data.join("contacts.sqlite")).unwrap();
+    let junk = folder.path().join("junk");
+    std::fs::write(&junk, "no database at all").unwrap();
+    for file in [&bad, &junk] {
+        let (code, output) = run(&data, &["restore", file.to_str().unwrap()], &[]).await;
+        assert_eq!(code, Some(2), "{output}");
+        let said = output.wait_for(|line| line.text.contains("damaged")).await;
+        assert!(said.unwrap().text.contains("nothing was changed"));
+    }
+    assert_eq!(std::fs::read(data.join("contacts.sqlite")).unwrap(), kept);
+    assert_eq!(
+        leftovers(&data),
+        0,
+        "a refused restore leaves nothing behind"
+    );
+
+    let main = data.join("contacts.sqlite");
+    let _ = std::fs::remove_file(data.join("contacts.sqlite-wal"));
+    damage(&good, &main);
+    let restore = ["restore", good.to_str().unwrap()];
+    let (code, output) = run(&data, &restore, &[]).await;
+    assert_eq!(code, Some(0), "{output}");
+    assert_eq!(leftovers(&data), 1, "the damaged one is kept");
+    check(&data).await;
+    let server = serve(&data).await;
+    assert_eq!(list(&Client::new(server.address)).await.len(), 200);
+}
+
+/// A copy with noise in its middle.
+fn damage(from: &std::path::Path, to: &std::path::Path) {
+    let mut bytes = std::fs::read(from).unwrap();
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[middle..middle + 3_000] {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(to, bytes).unwrap();
+}
+
+/// How many files or folders of restores lie in the data folder.
+fn leftovers(data: &std::path::Path) -> usize {
+    let names = std::fs::read_dir(data).unwrap();
+    names
+        .filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().contains("restore-")
+        })
+        .count()
+}

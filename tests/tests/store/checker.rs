@@ -98,7 +98,7 @@ async fn a_wrong_counter_is_found(bed: Bed) {
 async fn a_wrong_change_log_is_found(bed: Bed) {
     let scene = scene(bed).await;
     for (seq, what) in [
-        (1, "the change log does not begin at 1"),
+        (1, "the change log does not begin at its beginning"),
         (2, "the change log has a gap"),
         (4, "the change log does not end at the book's number"),
     ] {

@@ -1,14 +1,19 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use contacts_embedded::{Engine, backup, restore};
+use contacts_embedded::{Engine, backup, stage};
 use tempfile::tempdir;
 
 use crate::{TABLE, create_table, get, n, put, s};
+
+fn restore(dir: &Path, file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    stage(dir, file)?.commit()
+}
 
 /// Writes the number to two items in one transaction.
 async fn write_pair(client: &Client, number: u64) {

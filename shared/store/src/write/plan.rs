@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Decision, Done};
 use crate::{
+    book::Numbers,
     contact::{Entry, Head, Stored, Term, Version, original_digest, rows},
     ids::{BookId, ContactId},
     item::{Item, n},
@@ -46,6 +47,7 @@ impl<E> Plan<E> {
 
 pub(super) fn plan_one<E>(
     book: BookId,
+    numbers: Numbers,
     id: ContactId,
     stored: Option<&Stored>,
     decision: Result<Decision, E>,
@@ -58,7 +60,7 @@ pub(super) fn plan_one<E>(
         (Ok(Decision::Put(entry)), Some(stored)) if is_same(&entry, stored) => {
             Plan::nothing(id, Some(stored), Done::Kept(stored.clone()))
         }
-        (Ok(Decision::Put(entry)), stored) => plan_put(book, id, stored, &entry, now),
+        (Ok(Decision::Put(entry)), stored) => plan_put(book, numbers, id, stored, &entry, now),
     }
 }
 
@@ -104,6 +106,7 @@ fn plan_delete<E>(book: BookId, stored: &Stored) -> Plan<E> {
 
 fn plan_put<E>(
     book: BookId,
+    numbers: Numbers,
     id: ContactId,
     stored: Option<&Stored>,
     entry: &Entry,
@@ -111,7 +114,7 @@ fn plan_put<E>(
 ) -> Plan<E> {
     let base = stored.map(|stored| &stored.head);
     let version = Version {
-        revision: base.map_or(1, |head| head.revision + 1),
+        revision: base.map_or(0, |head| head.revision).max(numbers.base) + 1,
         created: base.map_or(now, |head| head.created),
         updated: now,
     };
