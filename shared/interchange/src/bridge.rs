@@ -4,7 +4,7 @@
 //! JSContact shows, each property with a `PROP-ID` that names the object it becomes, and a stand-in
 //! for every `data:` URI (calcard 0.3.14 turns some of them into raw bytes).
 
-use calcard::common::IanaString;
+use calcard::common::{IanaString, PartialDateTime};
 use calcard::jscontact::JSContact;
 use calcard::jscontact::import::ConversionOptions;
 use calcard::vcard::{Jscomp, VCardEntry, VCardParameterValue, VCardValue, VCardValueType};
@@ -52,16 +52,14 @@ pub(crate) fn to_members(properties: Vec<Property>) -> Map<String, Json> {
         });
         remove_empty_components(value);
     }
-    // calcard takes any title and organisation without a group for ones of the same group.
-    for title in members
-        .get_mut("titles")
-        .and_then(Json::as_object_mut)
-        .into_iter()
-        .flat_map(Map::values_mut)
-    {
-        if let Some(title) = title.as_object_mut() {
-            title.shift_remove("organizationId");
+    for organization in objects(&mut members, "organizations") {
+        if organization.contains_key("units") && organization.get("name") == Some(&"".into()) {
+            organization.shift_remove("name");
         }
+    }
+    // calcard takes any title and organisation without a group for ones of the same group.
+    for title in objects(&mut members, "titles") {
+        title.shift_remove("organizationId");
     }
     members
 }
@@ -75,6 +73,10 @@ pub(crate) fn to_properties(mut members: Map<String, Json>) -> Vec<Property> {
                 *uri = put(&mut data, uri);
             }
         });
+    }
+    // calcard would take the first unit for the name.
+    for organization in objects(&mut members, "organizations") {
+        organization.entry("name").or_insert_with(|| "".into());
     }
     members.insert("@type".into(), "Card".into());
     members.insert("version".into(), "1.0".into());
@@ -91,6 +93,19 @@ pub(crate) fn to_properties(mut members: Map<String, Json>) -> Vec<Property> {
         }
     }
     properties
+}
+
+/// The objects in a map of a card.
+fn objects<'a>(
+    members: &'a mut Map<String, Json>,
+    name: &str,
+) -> impl Iterator<Item = &'a mut Map<String, Json>> {
+    members
+        .get_mut(name)
+        .and_then(Json::as_object_mut)
+        .into_iter()
+        .flat_map(Map::values_mut)
+        .filter_map(Json::as_object_mut)
 }
 
 fn put(data: &mut Vec<String>, uri: &str) -> String {
@@ -185,6 +200,14 @@ fn texts(value: &VCardValue, property: &Property) -> Vec<String> {
 fn param_text(value: &VCardParameterValue) -> String {
     match value {
         VCardParameterValue::Jscomps(components) => jscomps(components),
+        // calcard's text of it is the seconds since 1970.
+        VCardParameterValue::Timestamp(seconds) => {
+            let mut out = String::new();
+            let time = PartialDateTime::from_utc_timestamp(*seconds);
+            // Writing to a string never fails.
+            let _ = time.format_as_vcard(&mut out, &VCardValueType::Timestamp);
+            out
+        }
         value => value.clone().into_text().into_owned(),
     }
 }

@@ -8,7 +8,15 @@ pub enum VCardError {
     /// There is no vCard in the input.
     #[error("no vCard found; send one that starts with BEGIN:VCARD and ends with END:VCARD")]
     Empty,
-    /// Something other than a vCard, or more than one, where one vCard belongs.
+    /// A second vCard where one is expected.
+    #[error(
+        "one vCard is expected here, and line {line} begins another; several go to …/contacts/batch"
+    )]
+    Several {
+        /// The line of the second vCard's `BEGIN`.
+        line: usize,
+    },
+    /// Something other than a vCard.
     #[error("line {line} is not part of a vCard; each vCard goes from BEGIN:VCARD to END:VCARD")]
     NotVCard {
         /// The offending line.

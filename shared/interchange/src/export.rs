@@ -1,12 +1,14 @@
 //! A card as one vCard.
 
+use std::collections::{HashMap, HashSet};
+
 use contacts_card::Card;
 use serde_json::{Map, Value as Json};
 
 use crate::members::{self, Item, VCARD_NAME, VCARD_PARAMS};
 use crate::property::{Property, Value};
 use crate::table::{MAPS, MEMBERS, Place, place};
-use crate::value::{cut, escape};
+use crate::value::{Kind, cut, escape, kind, unescape};
 use crate::{Version, bridge, jcard, v4, write};
 
 /// Renders a card as one vCard of `version`: CRLF line ends, lines of at most 75 octets.
@@ -60,34 +62,30 @@ fn drop_changed(
         return;
     }
     let shown = members::show(&items, version);
-    let mut changed: Vec<String> = kept
-        .iter()
-        .flat_map(|(_, pointers)| pointers)
-        .filter(|pointer| members::resolve(&shown, pointer) != members::resolve(card, pointer))
-        .cloned()
-        .collect();
     // Properties that share a member stand or fall together.
-    loop {
-        let before = changed.len();
-        for (_, pointers) in kept.iter() {
-            if pointers.iter().any(|pointer| changed.contains(pointer)) {
-                changed.extend(
-                    pointers
-                        .iter()
-                        .filter(|p| !changed.contains(p))
-                        .cloned()
-                        .collect::<Vec<_>>(),
-                );
+    let mut sharing: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, (_, pointers)) in kept.iter().enumerate() {
+        for pointer in pointers {
+            sharing.entry(pointer).or_default().push(at);
+        }
+    }
+    let mut changed: Vec<&str> = sharing
+        .keys()
+        .copied()
+        .filter(|pointer| members::resolve(&shown, pointer) != members::resolve(card, pointer))
+        .collect();
+    let mut gone = HashSet::new();
+    while let Some(pointer) = changed.pop() {
+        for at in sharing.remove(pointer).unwrap_or_default() {
+            if gone.insert(at) {
+                changed.extend(kept[at].1.iter().map(String::as_str));
             }
         }
-        if changed.len() == before {
-            break;
-        }
     }
-    kept.retain(|(_, pointers)| !pointers.iter().any(|pointer| changed.contains(pointer)));
-    for pointer in kept.iter().flat_map(|(_, pointers)| pointers) {
-        members::remove(card, pointer);
-    }
+    let mut at = 0..;
+    kept.retain(|_| at.next().is_none_or(|at| !gone.contains(&at)));
+    let pointers = kept.iter().flat_map(|(_, pointers)| pointers);
+    members::remove(card, pointers.map(String::as_str));
 }
 
 /// What an object kept beside what it shows.
@@ -106,7 +104,8 @@ fn made(mut card: Map<String, Json>, version: Version, imported: bool) -> Vec<Pr
     }
     let mut vendor = Vec::new();
     card.retain(|name, value| {
-        let known = MEMBERS.contains(&name.as_str());
+        // What calcard makes of localizations does not come back as such.
+        let known = MEMBERS.contains(&name.as_str()) && name != "localizations";
         if !known {
             let mut property = Property::new("JSPROP", escape(&value.to_string()));
             property.push_param("JSPTR", name.replace('~', "~0").replace('/', "~1"));
@@ -115,7 +114,7 @@ fn made(mut card: Map<String, Json>, version: Version, imported: bool) -> Vec<Pr
         known
     });
     let ordered_name = is_ordered(card.get("name"));
-    let mut beside = Vec::new();
+    let mut beside = HashMap::new();
     for path in MAPS {
         take_beside(&mut card, path, &mut beside);
     }
@@ -133,10 +132,7 @@ fn made(mut card: Map<String, Json>, version: Version, imported: bool) -> Vec<Pr
             let Place::Map(path) = place(&property.name) else {
                 return None;
             };
-            beside
-                .iter()
-                .find(|(at, k, _)| *at == path && *k == key)
-                .map(|(_, _, b)| b)
+            beside.get(&(path, key))
         });
         finish(
             property,
@@ -153,18 +149,11 @@ fn is_ordered(object: Option<&Json>) -> bool {
     object.and_then(|object| object.get("isOrdered")) == Some(&Json::Bool(true))
 }
 
-fn take_beside<'a>(
-    card: &mut Map<String, Json>,
-    path: &'a [&'a str],
-    beside: &mut Vec<(&'a [&'a str], String, Beside)>,
-) {
-    let mut map = Some(card);
-    for name in path {
-        map = map
-            .and_then(|map| map.get_mut(*name))
-            .and_then(Json::as_object_mut);
-    }
-    for (key, object) in map.into_iter().flatten() {
+/// By the path of the map and the key in it.
+type Besides = HashMap<(&'static [&'static str], String), Beside>;
+
+fn take_beside(card: &mut Map<String, Json>, path: &'static [&'static str], beside: &mut Besides) {
+    for (key, object) in members::map_at(card, path).into_iter().flatten() {
         let ordered = is_ordered(Some(object));
         let Some(object) = object.as_object_mut() else {
             continue;
@@ -178,15 +167,12 @@ fn take_beside<'a>(
             .as_ref()
             .and_then(Json::as_str)
             .map(str::to_ascii_uppercase);
-        beside.push((
-            path,
-            key.clone(),
-            Beside {
-                params,
-                name,
-                ordered,
-            },
-        ));
+        let found = Beside {
+            params,
+            name,
+            ordered,
+        };
+        beside.insert((path, key.clone()), found);
     }
 }
 
@@ -259,7 +245,18 @@ fn finish(
         _ => {}
     }
     v4::adapt(property, version);
+    let before = kind(property);
     members::restore(property, &beside.params, version);
+    v4::set_type(property, version);
+    // A type that was added changes how the value is written.
+    let after = kind(property);
+    if let Value::Text(text) = &mut property.value {
+        match (before, after) {
+            (Kind::Text, Kind::Plain) => *text = unescape(text),
+            (Kind::Plain, Kind::Text) => *text = escape(text),
+            _ => {}
+        }
+    }
 }
 
 /// RFC 9554 section 2.1 added eleven components to the seven of `ADR`. They are left out where they

@@ -1,14 +1,17 @@
 //! One vCard as a card.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
+
 use contacts_card::{Card, CardError};
 use serde_json::{Map, Value as Json};
 
 use crate::export::properties;
 use crate::limits::{PROPERTIES, VCARD_BYTES};
 use crate::members::{self, Item};
+use crate::plan::{Way, plan};
 use crate::property::Property;
-use crate::table::{Place, place};
-use crate::value::{Decoded, decode};
+use crate::wanted::Wanted;
 use crate::{VCardError, Version, jcard, read::read};
 
 /// A vCard as a card.
@@ -41,85 +44,63 @@ pub fn import(vcard: &[u8], default_uid: &str) -> Result<Imported, VCardError> {
             actual: properties.len(),
         });
     }
-    let card = Draft::new(properties, version, default_uid).finish()?;
+    let (card, _) = Draft::new(properties, version, default_uid).finish()?;
     Ok(Imported { card, version })
 }
 
-/// Rounds of taking back. Three suffice unless properties depend on each other in a row.
-const ROUNDS: usize = 16;
-
-/// How a property gets into the card, from best to last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Way {
-    /// As a member, from which it comes back as it was.
-    Shown,
-    /// As a member for reading, and in `vCardProps`, linked to the member.
-    Linked,
-    /// In `vCardProps` alone.
-    Kept,
-}
+/// Rounds of taking back. After [`SELECTIVE`] of them what still comes out otherwise is kept at once.
+const ROUNDS: usize = 8;
+const SELECTIVE: usize = 2;
 
 /// A card in the making.
 struct Draft<'a> {
     items: Vec<(Item, Way)>,
+    groups: Groups,
+    wanted: Wanted,
     version: Version,
     default_uid: &'a str,
 }
 
 impl<'a> Draft<'a> {
     fn new(properties: Vec<Property>, version: Version, default_uid: &'a str) -> Self {
-        let long = too_long(&properties);
-        let mut firsts = Vec::new();
-        let mut keys = Vec::new();
-        let items = properties
-            .into_iter()
-            .map(|property| {
-                let (keys, way) = match place(&property.name) {
-                    _ if property.name == "JSPROP" => (Vec::new(), Way::Shown),
-                    // A name made up from others is made up again.
-                    _ if property.name == "FN" && !property.param("DERIVED").is_empty() => {
-                        (Vec::new(), Way::Kept)
-                    }
-                    // What could not be decoded cannot be shown.
-                    _ if !property.param("ENCODING").is_empty() => (Vec::new(), Way::Kept),
-                    _ if long.contains(&property.name) => (Vec::new(), Way::Kept),
-                    Place::Nowhere => (Vec::new(), Way::Kept),
-                    Place::First(_) if firsts.contains(&property.name) => (Vec::new(), Way::Kept),
-                    Place::First(_) => {
-                        firsts.push(property.name.clone());
-                        (Vec::new(), Way::Shown)
-                    }
-                    Place::Member(_) => (Vec::new(), Way::Shown),
-                    Place::Map(path) => (make_keys(&property, path, &mut keys), Way::Shown),
-                };
-                (Item { property, keys }, way)
-            })
-            .collect();
+        let items = plan(properties);
         Self {
+            groups: Groups::of(&items),
+            wanted: Wanted::of(&items),
             items,
             version,
             default_uid,
         }
     }
 
-    /// Takes back what does not come out as it went in, until all does, and the card is valid.
-    fn finish(mut self) -> Result<Card, VCardError> {
-        for _ in 0..ROUNDS {
+    /// Takes back what does not come out as it went in, until all does, and the card is valid. Gives
+    /// the rounds that this took, too.
+    fn finish(mut self) -> Result<(Card, usize), VCardError> {
+        for round in 0..ROUNDS {
+            let least = if round < SELECTIVE {
+                Way::Linked
+            } else {
+                Way::Kept
+            };
             let members = self.assemble();
-            if self.degrade_altered(&members) {
+            let altered = self.altered(&members);
+            if !altered.is_empty() {
+                self.degrade(&altered, least);
                 continue;
             }
             match Card::parse(Json::Object(members)) {
-                Ok(card) => return Ok(card),
+                Ok(card) => return Ok((card, round + 1)),
                 Err(error) => {
-                    if !self.degrade_invalid(&error) {
+                    let invalid = self.invalid(&error);
+                    if !self.degrade(&invalid, Way::Kept) {
                         return Err(error.into());
                     }
                 }
             }
         }
-        self.degrade(|_| true, Way::Kept);
-        Ok(Card::parse(Json::Object(self.assemble()))?)
+        let all = self.groups.all();
+        self.degrade(&all, Way::Kept);
+        Ok((Card::parse(Json::Object(self.assemble()))?, ROUNDS + 1))
     }
 
     fn assemble(&self) -> Map<String, Json> {
@@ -150,115 +131,86 @@ impl<'a> Draft<'a> {
         card
     }
 
-    /// Compares what would be exported with what was imported. Says whether anything had to go.
-    fn degrade_altered(&mut self, members: &Map<String, Json>) -> bool {
-        let mut made: Vec<_> = properties(members, self.version)
-            .iter()
-            .map(Comparable::of)
+    /// Compares what would be exported with what was imported: the groups that have to go.
+    fn altered(&self, members: &Map<String, Json>) -> HashSet<usize> {
+        let made = properties(members, self.version);
+        let (lost, added) = self.wanted.compare(&made);
+        let lost = self.groups.of_items(lost);
+        if !lost.is_empty() {
+            return lost;
+        }
+        let added: Vec<_> = added
+            .into_iter()
+            .filter(|made| self.wanted.has_uid || made.name != "UID")
             .collect();
-        let mut lost = Vec::new();
-        for (at, (item, _)) in self.items.iter().enumerate() {
-            let wanted = Comparable::of(&item.property);
-            match made.iter().position(|made| *made == wanted) {
-                Some(found) => {
-                    made.swap_remove(found);
-                }
-                None => lost.push(at),
-            }
+        if added.is_empty() {
+            return HashSet::new();
         }
-        let mut pointers: Vec<String> = Vec::new();
-        for at in lost {
-            pointers.extend(self.items[at].0.pointers());
-        }
-        let has_uid = self
-            .items
+        // Nothing is lost, but something was added: all of its kind is suspect.
+        let suspects: HashSet<usize> = added
             .iter()
-            .any(|(item, _)| item.property.name == "UID");
-        made.retain(|made| has_uid || made.name != "UID");
-        if pointers.is_empty() {
-            // Nothing is lost, but something was added: all of its kind is suspect.
-            for made in &made {
-                let member = match place(&made.name) {
-                    Place::Map(path) => path[0],
-                    Place::Member(member) | Place::First(member) => member,
-                    Place::Nowhere => made.pointer.split('/').next().unwrap_or_default(),
-                };
-                for (item, _) in &self.items {
-                    pointers.extend(
-                        item.pointers()
-                            .into_iter()
-                            .filter(|pointer| pointer.split('/').next() == Some(member)),
-                    );
-                }
-            }
-            if pointers.is_empty() && !made.is_empty() {
-                // The name at least should be seen.
-                return self.degrade(|pointer| !pointer.starts_with("name/"), Way::Kept)
-                    || self.degrade(|_| true, Way::Kept);
-            }
+            .flat_map(|made| self.groups.within(&members::top(made)).collect::<Vec<_>>())
+            .filter(|group| self.is_active(*group))
+            .collect();
+        if !suspects.is_empty() {
+            return suspects;
         }
-        self.degrade(|pointer| pointers.iter().any(|p| p == pointer), Way::Linked)
+        // The name at least should be seen.
+        let name: HashSet<_> = self.groups.within("name").collect();
+        let all = self.groups.all();
+        let others: HashSet<_> = all
+            .difference(&name)
+            .copied()
+            .filter(|group| self.is_active(*group))
+            .collect();
+        if others.is_empty() { all } else { others }
     }
 
-    fn degrade_invalid(&mut self, error: &CardError) -> bool {
+    fn is_active(&self, group: usize) -> bool {
+        self.groups.items[group]
+            .iter()
+            .any(|at| self.items[*at].1 != Way::Kept)
+    }
+
+    /// The groups that the error is about.
+    fn invalid(&self, error: &CardError) -> HashSet<usize> {
         match error {
             CardError::Invalid(violations) => {
-                let bad = |pointer: &str| {
-                    violations.iter().any(|violation| {
-                        let path = violation.pointer.trim_start_matches('/');
-                        path == pointer
-                            || path
-                                .strip_prefix(pointer)
-                                .is_some_and(|rest| rest.starts_with('/'))
-                            || pointer
-                                .strip_prefix(path)
-                                .is_some_and(|rest| rest.starts_with('/'))
+                let all_told = violations.len() < contacts_card::limits::VIOLATIONS;
+                violations
+                    .iter()
+                    .map(|violation| violation.pointer.trim_start_matches('/'))
+                    .flat_map(|path| {
+                        let path = match path.split_once('/') {
+                            // There are more than the error names: all of this kind are suspect.
+                            Some((member, _)) if !all_told => member,
+                            _ => path,
+                        };
+                        self.groups.around(path)
                     })
-                };
-                self.degrade(bad, Way::Kept)
+                    .collect()
             }
             // Kept alone, properties take less room than shown and kept.
             CardError::TooLarge { .. } => {
-                let linked: Vec<_> = self
-                    .items
-                    .iter()
-                    .filter(|(_, way)| *way == Way::Linked)
-                    .flat_map(|(item, _)| item.pointers())
-                    .collect();
-                self.degrade(|pointer| linked.iter().any(|p| p == pointer), Way::Kept)
+                let linked = self.items.iter().enumerate();
+                self.groups.of_items(
+                    linked
+                        .filter(|(_, (_, way))| *way == Way::Linked)
+                        .map(|(at, _)| at),
+                )
             }
-            _ => false,
+            _ => HashSet::new(),
         }
     }
 
-    /// Moves the properties shown at these pointers, and all that share a member with them, to a
-    /// later way: at least this one, and always a later one than before. Says whether there were any.
-    fn degrade(&mut self, affected: impl Fn(&str) -> bool, least: Way) -> bool {
-        let mut pointers: Vec<String> = Vec::new();
-        loop {
-            let before = pointers.len();
-            for (item, way) in &self.items {
-                let own = item.pointers();
-                if *way != Way::Kept && own.iter().any(|p| affected(p) || pointers.contains(p)) {
-                    for pointer in own {
-                        if !pointers.contains(&pointer) {
-                            pointers.push(pointer);
-                        }
-                    }
-                }
-            }
-            if pointers.len() == before {
-                break;
-            }
-        }
+    /// Moves the properties of these groups to a later way: at least this one, and always a later one
+    /// than before. Says whether there were any.
+    fn degrade(&mut self, groups: &HashSet<usize>, least: Way) -> bool {
         let mut any = false;
-        for (item, way) in &mut self.items {
-            if *way != Way::Kept && item.pointers().iter().any(|p| pointers.contains(p)) {
-                *way = match item.property.name.as_str() {
-                    "JSPROP" => Way::Kept,
-                    _ if *way == Way::Shown => least,
-                    _ => Way::Kept,
-                };
+        for at in groups.iter().flat_map(|group| &self.groups.items[*group]) {
+            let (_, way) = &mut self.items[*at];
+            if *way != Way::Kept {
+                *way = if *way == Way::Shown { least } else { Way::Kept };
                 any = true;
             }
         }
@@ -266,87 +218,128 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The names of properties that have, together, more values than a card may have of a kind.
-fn too_long(properties: &[Property]) -> Vec<String> {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for property in properties {
-        let values = property.text().matches([',', ';']).count();
-        match counts.iter_mut().find(|(name, _)| *name == property.name) {
-            Some((_, count)) => *count += values,
-            None => counts.push((&property.name, values)),
-        }
-    }
-    counts.retain(|(name, count)| {
-        *count > PROPERTIES && matches!(*name, "N" | "ADR" | "ORG" | "NICKNAME" | "CATEGORIES")
-    });
-    counts
-        .into_iter()
-        .map(|(name, _)| name.to_owned())
-        .collect()
+/// The properties that share members with each other, directly or through others: they are shown
+/// together or not at all.
+struct Groups {
+    /// By the pointers of their members.
+    pointers: BTreeMap<String, usize>,
+    /// The items of each.
+    items: Vec<Vec<usize>>,
+    of: Vec<Option<usize>>,
 }
 
-/// The keys of the objects a property becomes: its own `PROP-ID` if it has a usable one.
-fn make_keys(
-    property: &Property,
-    path: &'static [&'static str],
-    taken: &mut Vec<(&'static [&'static str], String)>,
-) -> Vec<String> {
-    let count = match (property.name.as_str(), decode(property)) {
-        ("NICKNAME", Decoded::Parts(parts)) => parts[0].len(),
-        _ => 1,
-    };
-    let is_id = |id: &&String| {
-        (1..=64).contains(&id.len())
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
-    let own = match property.param("PROP-ID") {
-        [id] if count == 1 => Some(id).filter(is_id),
-        _ => None,
-    };
-    let mut keys = Vec::new();
-    for _ in 0..count {
-        let stem = property.name.to_ascii_lowercase();
-        let candidates = own
-            .cloned()
-            .into_iter()
-            .chain((1..).map(|n| format!("{stem}{n}")));
-        for key in candidates {
-            if !taken.iter().any(|(p, k)| *p == path && *k == key) {
-                taken.push((path, key.clone()));
-                keys.push(key);
-                break;
+impl Groups {
+    fn of(items: &[(Item, Way)]) -> Self {
+        let mut firsts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut parents: Vec<usize> = (0..items.len()).collect();
+        for (at, (item, way)) in items.iter().enumerate() {
+            if *way == Way::Kept {
+                continue;
+            }
+            for pointer in item.pointers() {
+                match firsts.entry(pointer) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(at);
+                    }
+                    Entry::Occupied(entry) => {
+                        let (a, b) = (root(&mut parents, at), root(&mut parents, *entry.get()));
+                        parents[a.max(b)] = a.min(b);
+                    }
+                }
             }
         }
+        let mut groups = Self {
+            pointers: BTreeMap::new(),
+            items: vec![Vec::new(); items.len()],
+            of: vec![None; items.len()],
+        };
+        for (pointer, at) in firsts {
+            let group = root(&mut parents, at);
+            groups.pointers.insert(pointer, group);
+        }
+        for (at, (item, way)) in items.iter().enumerate() {
+            if *way != Way::Kept && !item.pointers().is_empty() {
+                let group = root(&mut parents, at);
+                groups.items[group].push(at);
+                groups.of[at] = Some(group);
+            }
+        }
+        groups
     }
-    keys
+
+    fn all(&self) -> HashSet<usize> {
+        self.of.iter().flatten().copied().collect()
+    }
+
+    fn of_items(&self, items: impl IntoIterator<Item = usize>) -> HashSet<usize> {
+        items.into_iter().filter_map(|at| self.of[at]).collect()
+    }
+
+    /// Those with the member at this pointer, or with members inside it.
+    fn within(&self, pointer: &str) -> impl Iterator<Item = usize> {
+        let inside = format!("{pointer}/");
+        let own = self.pointers.get(pointer).copied();
+        own.into_iter().chain(
+            self.pointers
+                .range(inside.clone()..)
+                .take_while(move |(pointer, _)| pointer.starts_with(&inside))
+                .map(|(_, group)| *group),
+        )
+    }
+
+    /// Those with the member at this pointer, with members inside it, or with one around it.
+    fn around(&self, pointer: &str) -> Vec<usize> {
+        let outer = pointer
+            .match_indices('/')
+            .filter_map(|(at, _)| self.pointers.get(&pointer[..at]).copied());
+        outer.chain(self.within(pointer)).collect()
+    }
 }
 
-/// A property as it is compared: parameters in any order, needless escapes aside.
-#[derive(Debug, PartialEq, Eq)]
-struct Comparable {
-    group: Option<String>,
-    name: String,
-    params: Vec<(String, Vec<String>)>,
-    value: Decoded,
-    pointer: String,
+/// The root of a tree of parents, whose branches it shortens.
+fn root(parents: &mut [usize], mut at: usize) -> usize {
+    while parents[at] != at {
+        parents[at] = parents[parents[at]];
+        at = parents[at];
+    }
+    at
 }
 
-impl Comparable {
-    fn of(property: &Property) -> Self {
-        let mut params: Vec<_> = property
-            .params
-            .iter()
-            .map(|param| (param.name.clone(), param.values.clone()))
-            .collect();
-        params.sort();
-        Self {
-            group: property.group.clone(),
-            name: property.name.clone(),
-            params,
-            value: decode(property),
-            pointer: property.param("JSPTR").first().cloned().unwrap_or_default(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rounds(version: &str, lines: impl Iterator<Item = String>) -> usize {
+        let lines: Vec<_> = lines.collect();
+        let text = format!(
+            "BEGIN:VCARD\r\nVERSION:{version}\r\n{}\r\nEND:VCARD\r\n",
+            lines.join("\r\n")
+        );
+        let (version, properties) = read(text.as_bytes()).unwrap();
+        let (_, rounds) = Draft::new(properties, version, "urn:uuid:0")
+            .finish()
+            .unwrap();
+        rounds
+    }
+
+    #[test]
+    fn many_properties_take_as_few_rounds_as_few_do() {
+        for (version, make) in [
+            ("3.0", |n| format!("BDAY:1980{n:04}")),
+            ("3.0", |n| format!("PHOTO;ENCODING=b:{n:04}")),
+            ("3.0", |n| format!("GEO:{};{n}", n % 90)),
+            ("3.0", |n| format!("NOTE;X-A={n}:{n}")),
+            ("4.0", |n| format!("RELATED;TYPE=Friend;X-A=1:Bob{n}")),
+            ("4.0", |n| format!("CATEGORIES;X-A={n}:a{n}")),
+            ("4.0", |n| format!("ORG;TYPE=work:{n};b;c")),
+            ("4.0", |n| format!("JSPROP;JSPTR=x:{n}")),
+            ("4.0", |n| {
+                format!("JSPROP;JSPTR=\"x{}\":{{}}", "/a".repeat(n / 8))
+            }),
+        ] as [(&str, fn(usize) -> String); 9]
+        {
+            let rounds = rounds(version, (0..990).map(make));
+            assert!(rounds <= SELECTIVE + 2, "{rounds} rounds for {}", make(1));
         }
     }
 }

@@ -37,9 +37,9 @@
 //!
 //! # Cards written as JSON
 //! leave as 4.0 with all they have: `PROP-ID` (RFC 9554 section 4.7), `JSCOMPS` where components are
-//! ordered, and `JSPROP` for members no property shows (RFC 9555 sections 3.3.1 and 3.2.1), which
-//! import reads. Older versions have none of these, and seven components of `ADR` instead of
-//! eighteen; members that they cannot express are left out.
+//! ordered, and `JSPROP` for members no property shows and for `localizations` (RFC 9555 sections
+//! 3.3.1 and 3.2.1), which import reads. Older versions have none of these, and seven components of
+//! `ADR` instead of eighteen; members that they cannot express are left out.
 
 mod bridge;
 mod error;
@@ -50,6 +50,7 @@ pub mod limits;
 mod lines;
 mod members;
 mod params;
+mod plan;
 mod property;
 mod read;
 mod split;
@@ -57,6 +58,7 @@ mod table;
 mod v4;
 mod value;
 mod version;
+mod wanted;
 mod write;
 
 pub use error::VCardError;

@@ -1,5 +1,7 @@
 //! The members of a card that show vCard properties, and what is kept beside them.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value as Json};
 
 use crate::property::{Param, Property, Value};
@@ -75,9 +77,7 @@ pub(crate) fn show(items: &[Item], version: Version) -> Map<String, Json> {
         }
     }
     members.extend(made);
-    for item in items.iter().filter(|item| !item.keys.is_empty()) {
-        sort_last(&mut members, item);
-    }
+    sort(&mut members, items);
     members
 }
 
@@ -141,25 +141,61 @@ fn add(members: &mut Map<String, Json>, item: &Item, version: Version) {
         if property.name == "IMPP" {
             object.insert(VCARD_NAME.into(), "impp".into());
         }
+        // RFC 9554 section 3.4: a text is the name of the user.
+        if matches!(property.name.as_str(), "IMPP" | "SOCIALPROFILE")
+            && property.is_of_type("text")
+            && let Some(user) = object.shift_remove("uri")
+        {
+            object.insert("user".into(), user);
+        }
     }
 }
 
-/// calcard orders objects as it likes: moves those of an item to the end of their map.
-fn sort_last(members: &mut Map<String, Json>, item: &Item) {
-    let Place::Map(path) = place(&item.property.name) else {
-        return;
-    };
-    let mut map = Some(members);
-    for name in path {
-        map = map
-            .and_then(|map| map.get_mut(*name))
-            .and_then(Json::as_object_mut);
+/// calcard orders objects as it likes: puts those of items into the order of these.
+fn sort(members: &mut Map<String, Json>, items: &[Item]) {
+    let mut orders: Vec<(&[&str], Vec<&String>)> = Vec::new();
+    for item in items {
+        let Place::Map(path) = place(&item.property.name) else {
+            continue;
+        };
+        match orders.iter_mut().find(|(at, _)| *at == path) {
+            Some((_, keys)) => keys.extend(&item.keys),
+            None => orders.push((path, item.keys.iter().collect())),
+        }
     }
-    if let Some(map) = map {
-        for key in &item.keys {
-            if let Some(value) = map.shift_remove(key) {
-                map.insert(key.clone(), value);
-            }
+    for (path, keys) in orders {
+        if let Some(map) = map_at(members, path) {
+            let mut unsorted = std::mem::take(map);
+            let sorted: Vec<_> = keys
+                .into_iter()
+                .filter_map(|key| unsorted.remove_entry(key))
+                .collect();
+            map.extend(unsorted);
+            map.extend(sorted);
+        }
+    }
+}
+
+/// The map at this path.
+pub(crate) fn map_at<'a>(
+    members: &'a mut Map<String, Json>,
+    path: &[&str],
+) -> Option<&'a mut Map<String, Json>> {
+    let (first, rest) = path.split_first()?;
+    let map = members.get_mut(*first)?.as_object_mut()?;
+    rest.iter()
+        .try_fold(map, |map, name| map.get_mut(*name)?.as_object_mut())
+}
+
+/// The member of a card that a property is shown in.
+pub(crate) fn top(property: &Property) -> String {
+    match place(&property.name) {
+        Place::Map(path) => path[0].to_owned(),
+        Place::Member(member) | Place::First(member) => member.to_owned(),
+        Place::Nowhere => {
+            let pointer = property.param("JSPTR").first().map(String::as_str);
+            let first = pointer.unwrap_or_default().split('/').next();
+            first.unwrap_or_default().to_owned()
         }
     }
 }
@@ -260,22 +296,32 @@ fn insert(members: &mut Map<String, Json>, pointer: &str, value: Json) {
     }
 }
 
-/// Removes the value at a pointer, and the maps it leaves empty.
-pub(crate) fn remove(members: &mut Map<String, Json>, pointer: &str) {
-    match pointer.split_once('/') {
-        None => {
-            members.shift_remove(&unescape_name(pointer));
-        }
-        Some((name, rest)) => {
-            let name = unescape_name(name);
-            if let Some(child) = members.get_mut(&name).and_then(Json::as_object_mut) {
-                remove(child, rest);
-                if child.is_empty() {
-                    members.shift_remove(&name);
-                }
+/// Removes the values at these pointers, and the maps they leave empty.
+pub(crate) fn remove<'a>(
+    members: &mut Map<String, Json>,
+    pointers: impl IntoIterator<Item = &'a str>,
+) {
+    // By first name, so that each object is gone through once.
+    let mut inner: HashMap<String, Vec<&str>> = HashMap::new();
+    let mut whole = HashSet::new();
+    for pointer in pointers {
+        match pointer.split_once('/') {
+            Some((name, rest)) => inner.entry(unescape_name(name)).or_default().push(rest),
+            None => {
+                whole.insert(unescape_name(pointer));
             }
         }
     }
+    members.retain(|name, value| {
+        if whole.contains(name) {
+            return false;
+        }
+        if let (Some(pointers), Some(child)) = (inner.get(name), value.as_object_mut()) {
+            remove(child, pointers.iter().copied());
+            return !child.is_empty();
+        }
+        true
+    });
 }
 
 /// Puts the parameters that an object kept beside it back into the property made from it. Those that

@@ -48,6 +48,11 @@ impl Property {
             .map_or(&[], |param| &param.values)
     }
 
+    /// Whether its `VALUE` names this type.
+    pub(crate) fn is_of_type(&self, name: &str) -> bool {
+        matches!(self.param("VALUE"), [value] if value.eq_ignore_ascii_case(name))
+    }
+
     /// Adds a value to a parameter.
     pub(crate) fn push_param(&mut self, name: &str, value: impl Into<String>) {
         match self.params.iter_mut().find(|param| param.name == name) {

@@ -141,6 +141,9 @@ fn unfold(physical: &[Line<'_>], version: Version) -> Result<Vec<Logical>, VCard
     while let Some(line) = rest.next() {
         if is(line, b"END:VCARD") {
             return match rest.find(|line| !trim(line.text).is_empty()) {
+                Some(line) if is(line, b"BEGIN:VCARD") => {
+                    Err(VCardError::Several { line: line.number })
+                }
                 Some(line) => Err(VCardError::NotVCard { line: line.number }),
                 None => Ok(logical),
             };

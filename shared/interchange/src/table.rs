@@ -145,7 +145,9 @@ pub(crate) fn shows_param(property: &str, param: &str) -> bool {
         "CALSCALE" => matches!(property, "BDAY" | "ANNIVERSARY" | "DEATHDATE"),
         "LEVEL" | "INDEX" => matches!(property, "EXPERTISE" | "HOBBY" | "INTEREST"),
         "SERVICE-TYPE" | "USERNAME" => matches!(property, "IMPP" | "SOCIALPROFILE"),
-        "AUTHOR" | "AUTHOR-NAME" => property == "NOTE",
+        "AUTHOR" | "AUTHOR-NAME" | "CREATED" => property == "NOTE",
+        // Whether the value is a user's name, a person's, or a URI.
+        "VALUE" => matches!(property, "IMPP" | "SOCIALPROFILE" | "RELATED"),
         _ => false,
     }
 }

@@ -4,7 +4,7 @@
 use crate::Version;
 use crate::property::{Property, Value};
 use crate::table::{shows_param, shows_type};
-use crate::value::{Decoded, Kind, decode, encode, kind};
+use crate::value::{Decoded, Kind, decode, encode, escape, kind};
 
 const OCTETS: &str = "application/octet-stream";
 /// Values of `TYPE` beside binary data that name no format.
@@ -162,6 +162,14 @@ pub(crate) fn adapt(property: &mut Property, version: Version) {
     };
     let types = property.param("TYPE").iter().map(spell).collect();
     property.set_param("TYPE", types);
+    if matches!(property.name.as_str(), "IMPP" | "SOCIALPROFILE")
+        && property.text().is_empty()
+        && let [user] = property.take_param("USERNAME").as_slice()
+    {
+        // RFC 9554 section 3.4: without a URI, the name of the user is the value.
+        property.value = Value::Text(escape(user));
+        property.set_param("VALUE", vec!["text".into()]);
+    }
     if version == Version::V4_0 {
         return;
     }
@@ -191,6 +199,41 @@ pub(crate) fn adapt(property: &mut Property, version: Version) {
     } else if version == Version::V2_1 && kind(property) != Kind::Plain {
         property.value = Value::Text(text.replace("\\n", "\r\\n"));
     }
+}
+
+/// Names the type of a value that is not of its property's default type.
+pub(crate) fn set_type(property: &mut Property, version: Version) {
+    let is_uri = is_uri(property.text());
+    match property.name.as_str() {
+        "RELATED" if !is_uri => property.set_param("VALUE", vec!["text".into()]),
+        "TEL" if !is_uri && property.is_of_type("uri") => {
+            property.take_param("VALUE");
+        }
+        "PHOTO" | "LOGO" | "SOUND" | "KEY"
+            if matches!(property.value, Value::Binary(_))
+                && (property.is_of_type("uri") || property.is_of_type("url")) =>
+        {
+            property.take_param("VALUE");
+        }
+        "PHOTO" | "LOGO" | "SOUND" | "KEY" if is_uri && property.param("VALUE").is_empty() => {
+            match version {
+                Version::V2_1 => property.push_param("VALUE", "URL"),
+                Version::V3_0 => property.push_param("VALUE", "uri"),
+                Version::V4_0 => {}
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether this has the form of a URI (RFC 3986 section 3).
+fn is_uri(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
+    }) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 fn data_uri(text: &str) -> Option<(&str, Vec<u8>)> {

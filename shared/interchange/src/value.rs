@@ -81,7 +81,7 @@ pub(crate) fn kind(property: &Property) -> Kind {
 }
 
 /// A value taken apart: components, each a list.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Decoded {
     Parts(Vec<Vec<String>>),
     Binary(Vec<u8>),

@@ -127,6 +127,29 @@ fn what_is_removed_as_json_is_gone_from_the_vcard() {
 }
 
 #[test]
+fn a_phone_number_that_is_a_uri_gets_no_escapes_and_one_that_is_not_is_text() {
+    let text = vcard(
+        "4.0",
+        &["FN:J", "TEL;VALUE=uri;X-A=1:tel:+1-418-656-9254;ext=102"],
+    );
+    let work = json!({"phones": {"tel1": {"contexts": {"work": true}}}});
+    let (_, out) = difference(text.as_bytes(), &work);
+    let line = "TEL;TYPE=work;VALUE=uri;X-A=1:tel:+1-418-656-9254;ext=102\r\n";
+    assert!(out.contains(line), "{out}");
+    let plain = json!({"phones": {"tel1": {"number": "+1 418; 102"}}});
+    let (_, out) = difference(text.as_bytes(), &plain);
+    assert!(out.contains("TEL;X-A=1:+1 418\\; 102\r\n"), "{out}");
+}
+
+#[test]
+fn a_photo_behind_a_url_that_becomes_data_is_no_uri_any_more() {
+    let text = vcard("3.0", &["FN:J", "PHOTO;VALUE=uri:https://example.com/p"]);
+    let data = json!({"media": {"photo1": {"uri": "data:image/png;base64,AAAA"}}});
+    let (_, out) = difference(text.as_bytes(), &data);
+    assert!(out.contains("PHOTO;TYPE=PNG;ENCODING=B:AAAA\r\n"), "{out}");
+}
+
+#[test]
 fn a_card_of_one_version_can_leave_as_another() {
     for (_, bytes) in files::all() {
         for card in split(&bytes).unwrap() {

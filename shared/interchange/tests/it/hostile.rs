@@ -107,6 +107,12 @@ fn lists_without_end_are_kept_and_cost_little() {
 }
 
 #[test]
+fn a_parameter_without_a_name_beside_a_backslash_that_escapes_nothing_is_answered() {
+    answers(vcard("3.0", &["TEL;JSPTR=;=:\\\0"]).as_bytes());
+    answers(vcard("4.0", &["TEL;=a:\\q"]).as_bytes());
+}
+
+#[test]
 fn no_content_reaches_an_error() {
     let secret = "s3cret-name";
     for text in [

@@ -146,6 +146,100 @@ fn properties_that_other_programs_keep_in_jcard_form_are_exported() {
     }
 }
 
+/// A card with one member leaves as 4.0 and comes back with it; gives the vCard, unfolded.
+fn comes_back(name: &str, member: Value) -> String {
+    let mut value =
+        json!({"@type": "Card", "version": "1.0", "uid": "urn:uuid:1", "name": {"full": "J"}});
+    value[name] = member;
+    let sent = Card::parse(value).unwrap();
+    let text = export(&sent, Version::V4_0);
+    let back = imported(text.as_bytes()).card;
+    assert_eq!(without_marks(&back), without_marks(&sent), "{text}");
+    text.replace("\r\n ", "")
+}
+
+#[test]
+fn an_organization_of_units_alone_does_not_take_the_first_for_its_name() {
+    let text = comes_back(
+        "organizations",
+        json!({"o": {"units": [{"name": "Sales"}]}}),
+    );
+    assert!(text.contains("ORG;PROP-ID=o:;Sales\r\n"), "{text}");
+}
+
+#[test]
+fn a_note_comes_back_with_the_time_it_was_written() {
+    let note = json!({"n": {"note": "x", "created": "2020-01-01T00:00:00Z"}});
+    let text = comes_back("notes", note);
+    assert!(text.contains(";CREATED=20200101T000000Z"), "{text}");
+}
+
+#[test]
+fn an_online_service_without_a_uri_comes_back() {
+    for user in ["joe", "joe, b; \\c", "a\nb"] {
+        let service = json!({"s": {"service": "Skype", "user": user}});
+        let text = comes_back("onlineServices", service);
+        assert!(text.contains("VALUE=text"), "{text}");
+        comes_back(
+            "onlineServices",
+            json!({"s": {"user": user, "pref": 1, "vCardName": "impp"}}),
+        );
+    }
+    let both = json!({"s": {"service": "Skype", "user": "joe", "uri": "skype:joe"}});
+    let text = comes_back("onlineServices", both);
+    assert!(!text.contains("VALUE="), "{text}");
+}
+
+#[test]
+fn a_relation_to_a_name_is_text_and_one_to_a_uri_is_not() {
+    let related = json!({
+        "Bob, Jr": {"relation": {"friend": true}},
+        "urn:uuid:2": {"relation": {"friend": true}}
+    });
+    let text = comes_back("relatedTo", related);
+    assert!(
+        text.contains("RELATED;TYPE=friend;VALUE=text:Bob\\, Jr\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("RELATED;TYPE=friend:urn:uuid:2\r\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn localizations_come_back_and_make_no_second_title() {
+    let mut value = card();
+    value["localizations"] = json!({"fr": {"titles/t1/name": "Peintre", "name/full": "V"}});
+    let sent = Card::parse(value).unwrap();
+    let text = export(&sent, Version::V4_0);
+    let back = imported(text.as_bytes()).card;
+    assert_eq!(without_marks(&back), without_marks(&sent), "{text}");
+    let text = export(&sent, Version::V3_0);
+    assert_eq!(text.matches("TITLE").count(), 1, "{text}");
+}
+
+#[test]
+fn media_behind_a_url_say_so_in_older_versions() {
+    let mut value = card();
+    value["media"] = json!({"m1": {"kind": "photo", "uri": "https://example.com/p.png"}});
+    value["cryptoKeys"] = json!({"k1": {"uri": "https://example.com/k"}});
+    let sent = Card::parse(value).unwrap();
+    for (version, kind) in [(Version::V2_1, "URL"), (Version::V3_0, "uri")] {
+        let text = export(&sent, version);
+        for name in ["PHOTO", "KEY"] {
+            let line = format!("{name};VALUE={kind}:https://example.com/");
+            assert!(text.contains(&line), "{line} in {text}");
+        }
+        let back = imported(text.as_bytes()).card;
+        assert_eq!(
+            back.as_map()["media"]["photo1"]["uri"],
+            "https://example.com/p.png"
+        );
+    }
+    assert!(!export(&sent, Version::V4_0).contains("VALUE="));
+}
+
 /// A member that is valid on its own, with something odd in it.
 fn member() -> impl Strategy<Value = (String, Value)> {
     let text = "[ -~äß\r\n\u{0}\\\\]{0,12}";

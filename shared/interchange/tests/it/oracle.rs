@@ -166,7 +166,9 @@ fn unescape(text: &str) -> String {
         match c {
             '\\' => match chars.next() {
                 Some('n' | 'N') => out.push('\n'),
-                Some(c) => out.push(c),
+                Some(c) if "\\,;:\"".contains(c) => out.push(c),
+                // No escape of any version: the backslash is content.
+                Some(c) => out.extend(['\\', c]),
                 None => out.push('\\'),
             },
             c => out.push(c),

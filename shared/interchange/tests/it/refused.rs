@@ -46,7 +46,9 @@ fn a_missing_end_is_named_by_the_line_of_its_begin() {
 fn two_vcards_are_not_one() {
     let text = vcard("3.0", &["FN:J"]).repeat(2);
     assert_eq!(split(text.as_bytes()).unwrap().len(), 2);
-    assert_eq!(error(text.as_bytes()), VCardError::NotVCard { line: 5 });
+    let several = error(text.as_bytes());
+    assert_eq!(several, VCardError::Several { line: 5 });
+    assert!(several.to_string().contains("/contacts/batch"), "{several}");
     let nested = vcard("3.0", &["FN:J", "BEGIN:VCARD", "END:VCARD"]);
     assert_eq!(error(nested.as_bytes()), VCardError::NotVCard { line: 4 });
 }
