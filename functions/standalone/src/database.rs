@@ -35,7 +35,8 @@ pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<Exi
     let (engine, contacts) = data::open(settings).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let database = contacts_embedded::serve(engine, listener).await?;
-    owner::greet(&contacts, settings.token.as_ref(), WATCHED).await?;
+    let news = format!("The database is open. Under `make watch`, the API will be on {WATCHED}.");
+    owner::announce(&news, &contacts, settings.token.as_ref(), WATCHED).await?;
 
     let (program, arguments) = command.split_first().context("name a command to run")?;
     let mut prepared = Command::new(program);

@@ -9,12 +9,24 @@ use contacts_settings::Secret;
 
 const OWNER: &str = "owner";
 
-/// Sees to it that the owner has a token, and says where the service is: `url`, without a path.
+/// Says where the service is, `url`, without a path, and sees to it that the owner has a token: as
+/// [`announce`] does.
+pub(crate) async fn greet(contacts: &Contacts, given: Option<&Secret>, url: &str) -> Result<()> {
+    let news = format!("contact-manager answers on {url}");
+    announce(&news, contacts, given, url).await
+}
+
+/// Prints `news` and sees to it that the owner has a token.
 ///
 /// With `CONTACTS_TOKEN` it is that one, which is not printed. Without it, an owner who has no token
-/// gets one, printed here and never again, with first requests to paste.
-pub(crate) async fn greet(contacts: &Contacts, given: Option<&Secret>, url: &str) -> Result<()> {
-    let mut greeting = format!("contact-manager answers on {url}\n");
+/// gets one, printed here and never again, with first requests to `url` to paste.
+pub(crate) async fn announce(
+    news: &str,
+    contacts: &Contacts,
+    given: Option<&Secret>,
+    url: &str,
+) -> Result<()> {
+    let mut greeting = format!("{news}\n");
     match given {
         Some(secret) => {
             contacts.ensure_token(OWNER, secret.expose()).await?;

@@ -7,9 +7,8 @@
 //! decomposed spellings, and folding it again changes nothing; tests prove both for every character.
 //!
 //! Case is folded as `lowercase(uppercase(c))`, one character at a time, by the standard library.
-//! That gives Unicode's full case folding where it matters (ß and ẞ → ss, ſ → s, ς → σ) without its
-//! tables: the crates that carry those are unmaintained (`caseless`) or bring a data provider
-//! (`icu_casemap`). One character at a time, because a prefix must fold to a prefix: lowercasing a
+//! That gives Unicode's full case folding where it matters (ß and ẞ → ss, ſ → s, ς → σ) without the
+//! tables of another crate. One character at a time, because a prefix must fold to a prefix: lowercasing a
 //! whole text treats a final sigma differently.
 
 use unicode_normalization::UnicodeNormalization;

@@ -9,6 +9,7 @@
 //! | `jean-luc`, `jeanluc`, `luc` | `jean` and `luc`, `jeanluc`, `luc` | `jean`, `luc`, `jeanluc` |
 //! | `jo.doe@ex`, `@example.com`, `doe` | `jo.doe@ex`, `example.com`, `doe` | the address, its domain, the pieces |
 //! | `+1 (418) 656` | `1418656` | all digits of a number in one word |
+//! | `party🎉`, `👍🏽`, `🇩🇪` | `party` and `🎉`, `👍`, `🇩🇪` | each symbol and flag, without its skin tone |
 
 use std::collections::HashSet;
 
@@ -19,7 +20,8 @@ use crate::limits::WORD_BYTES;
 /// begins one of its [`crate::Card::terms`].
 ///
 /// Digits with `+`, `-`, `(`, `)`, `.`, `/` and spaces between them are one phone number and become one
-/// word; a word with an `@` stays whole; all else is split at what is no letter or digit.
+/// word; a word with an `@` stays whole; all else is split at what is no letter or digit. An emoji or
+/// another pictographic symbol is a word of its own.
 pub fn query_words(q: &str) -> Vec<String> {
     let folded = fold(q);
     let mut words = Words::default();
@@ -38,6 +40,7 @@ pub fn query_words(q: &str) -> Vec<String> {
             for segment in segments(token) {
                 words.push(segment);
             }
+            words.push_symbols(token);
         }
     }
     words.push_numbers(&number);
@@ -80,6 +83,7 @@ pub(crate) fn text_words(text: &str) -> Vec<String> {
                 words.push(&segments.concat());
             }
         }
+        words.push_symbols(token);
     }
     words.push_numbers(&number);
     words.0
@@ -130,6 +134,26 @@ fn segments(token: &str) -> impl Iterator<Item = &str> {
         .filter(|segment| !segment.is_empty())
 }
 
+/// Emoji and other pictures among the symbols; arrows and mathematical signs are not. Skin tones are
+/// not either: like an accent, one is no word.
+fn is_symbol(c: char) -> bool {
+    matches!(
+        c,
+        '©' | '®'
+            | '\u{2300}'..='\u{23FF}'
+            | '\u{25A0}'..='\u{27BF}'
+            | '\u{2B00}'..='\u{2BFF}'
+            | '\u{1F000}'..='\u{1F3FA}'
+            | '\u{1F400}'..='\u{1FAFF}'
+    ) && !c.is_alphanumeric()
+        && !matches!(c, '\u{2329}' | '\u{232A}' | '\u{2768}'..='\u{2775}')
+}
+
+/// Two of these make a flag.
+fn is_regional_indicator(c: char) -> bool {
+    matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
+}
+
 /// Words, each cut to [`WORD_BYTES`].
 #[derive(Default)]
 struct Words(Vec<String>);
@@ -152,6 +176,17 @@ impl Words {
             word.push(c);
         }
         self.push_whole(&word);
+    }
+
+    fn push_symbols(&mut self, token: &str) {
+        let mut chars = token.chars().filter(|c| is_symbol(*c)).peekable();
+        while let Some(c) = chars.next() {
+            let mut word = c.to_string();
+            if is_regional_indicator(c) {
+                word.extend(chars.next_if(|c| is_regional_indicator(*c)));
+            }
+            self.0.push(word);
+        }
     }
 
     fn push_numbers(&mut self, tokens: &[&str]) {

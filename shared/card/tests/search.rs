@@ -224,6 +224,20 @@ fn a_word_has_the_field_that_comes_first() {
 }
 
 #[test]
+fn an_emoji_is_a_word_of_its_own() {
+    let queries = ["🎉", "🎉 par", "party🎉", "PARTY", "anna", "🎉🎉", "🇩🇪"];
+    assert_found(named("🎉 Party"), &queries[..4]);
+    assert_found(named("Anna🎉Party 🇩🇪🇫🇷"), &queries);
+    assert_found(
+        named("Ann 👍🏽 👩\u{200D}🚀 ❤\u{FE0F}"),
+        &["👍", "👍🏿", "👩\u{200D}🚀", "🚀", "❤"],
+    );
+    let terms = card(named("Anna 🇩🇪🇫🇷 A → B — «C»")).terms();
+    assert!(finds(&terms, "🇫🇷") && !finds(&terms, "🇪🇫") && !finds(&terms, "🎉"));
+    assert!(terms.iter().all(|term| !"→—«»🏽".contains(&term.word)));
+}
+
+#[test]
 fn query_words_are_folded_cut_and_not_repeated() {
     assert_eq!(
         query_words("  Ada ADA   ada@Example.com "),

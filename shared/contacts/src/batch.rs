@@ -68,7 +68,13 @@ impl Contacts {
         let before: Position = before
             .and_then(|bytes| serde_json::from_slice(bytes).ok())
             .unwrap_or_default();
-        let ops: Vec<Op<Error>> = ops.into_iter().skip(before.items.len()).map(op).collect();
+        let mut prepared: Vec<Op<Error>> = Vec::new();
+        for next in ops.into_iter().skip(before.items.len()) {
+            prepared.push(op(next));
+            // A card takes milliseconds to read. In between, other requests and this one's time-out
+            // have their turn; the write that follows finds all cards read.
+            tokio::task::yield_now().await;
+        }
         let position = |done: &[Done<Error>]| {
             let mut position = before.clone();
             position
@@ -85,14 +91,14 @@ impl Contacts {
             answer: &finish,
             progress: &progress,
         });
-        let done = self.store.write(book, &ops, record).await?;
+        let done = self.store.write(book, &prepared, record).await?;
         Ok(finish(&done))
     }
 }
 
 fn op(op: BatchOp) -> Op<Error> {
     match op {
-        BatchOp::Create(draft) => create(&draft).unwrap_or_else(refused),
+        BatchOp::Create(draft) => create(draft).unwrap_or_else(refused),
         BatchOp::Update(id, draft, guard) => replace(id, draft, guard),
         BatchOp::Delete(id, guard) => delete(id, guard),
         BatchOp::Refused(error) => refused(error),

@@ -62,21 +62,24 @@ impl std::fmt::Debug for Recorded<'_> {
     }
 }
 
-/// Puts `draft` where `id` is, if `guard` lets it.
+/// Puts `draft` where `id` is, if `guard` lets it. It is read here, once, and what is wrong with it said
+/// after what is wrong with the contact.
 pub(crate) fn replace(id: ContactId, draft: Draft, guard: Guard) -> Op<Error> {
+    let reading = draft.read();
     Op {
         id: Some(id),
         decide: Box::new(move |stored| {
             let stored = stored.ok_or(Error::ContactNotFound)?;
             guard.allow(Some(stored.head.revision))?;
-            draft.entry(Some(stored)).map(Box::new).map(Decision::Put)
+            let reading = reading.as_ref().map_err(Clone::clone)?;
+            reading.of(stored).map(Box::new).map(Decision::Put)
         }),
     }
 }
 
 /// Makes a new contact of `draft`. A draft that is no card is refused here, once.
-pub(crate) fn create(draft: &Draft) -> Result<Op<Error>> {
-    let entry = draft.entry(None)?;
+pub(crate) fn create(draft: Draft) -> Result<Op<Error>> {
+    let entry = draft.read()?.of_nothing()?;
     Ok(Op {
         id: None,
         decide: Box::new(move |_| Ok(Decision::Put(Box::new(entry.clone())))),
@@ -101,7 +104,7 @@ impl Contacts {
         &self,
         who: &str,
         book: BookRef,
-        draft: &Draft,
+        draft: Draft,
         recorded: Option<Recorded<'_>>,
     ) -> Result<Contact> {
         let prepared = async {

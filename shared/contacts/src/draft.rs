@@ -36,32 +36,90 @@ impl Draft {
         Ok(Self::Patch(contacts_card::read_json(text)?))
     }
 
-    /// The contact that it makes of nothing, or of what is `stored`.
-    pub(crate) fn entry(&self, stored: Option<&Stored>) -> Result<Entry> {
-        let head = stored.map(|stored| &stored.head);
-        let uid = || head.map_or_else(Card::new_uid, |head| head.uid.clone());
-        let (card, original) = match self {
-            Self::Json(text) => (Card::from_json_with_uid(text, uid)?, None),
+    /// Reads it, which is what takes time: once, however often the write is tried.
+    pub(crate) fn read(self) -> Result<Reading> {
+        let uid = Card::new_uid();
+        match self {
+            Self::Json(text) => {
+                let mut is_named = true;
+                let card = Card::from_json_with_uid(&text, || {
+                    is_named = false;
+                    uid
+                })?;
+                Ok(Reading::card(card, is_named, None))
+            }
             Self::VCard(bytes) => {
-                let imported = import(bytes, &uid())?;
+                let imported = import(&bytes, &uid)?;
                 let version = imported.version.to_string();
-                (
-                    imported.card,
-                    Some(Original {
-                        bytes: bytes.clone(),
-                        version,
-                    }),
-                )
+                let is_named = imported.card.uid() != uid;
+                let original = Original { bytes, version };
+                Ok(Reading::card(imported.card, is_named, Some(original)))
             }
-            Self::Patch(patch) => {
-                let stored = stored.ok_or(Error::ContactNotFound)?;
-                (card_of(&stored.json)?.merge_patch(patch)?, None)
+            Self::Patch(patch) => Ok(Reading::Patch(patch)),
+        }
+    }
+}
+
+/// A draft that was read.
+pub(crate) enum Reading {
+    /// A whole card.
+    Card {
+        /// The contact that it makes of nothing.
+        entry: Entry,
+        /// The card, if it did not bring its `uid`: it then takes that of the contact it replaces.
+        unnamed: Option<Card>,
+    },
+    /// A patch, which makes nothing of nothing.
+    Patch(Value),
+}
+
+impl Reading {
+    fn card(card: Card, is_named: bool, original: Option<Original>) -> Self {
+        Self::Card {
+            entry: entry(&card, original),
+            unnamed: (!is_named).then_some(card),
+        }
+    }
+
+    /// The contact that it makes of nothing.
+    pub(crate) fn of_nothing(&self) -> Result<Entry> {
+        match self {
+            Self::Card { entry, .. } => Ok(entry.clone()),
+            Self::Patch(_) => Err(Error::ContactNotFound),
+        }
+    }
+
+    /// The contact that it makes of what is stored.
+    pub(crate) fn of(&self, stored: &Stored) -> Result<Entry> {
+        let head = &stored.head;
+        let mut new = match self {
+            Self::Card {
+                entry,
+                unnamed: None,
+            } => entry.clone(),
+            Self::Card {
+                entry,
+                unnamed: Some(card),
+            } => {
+                let mut members = card.as_map().clone();
+                members.insert("uid".to_owned(), Value::String(head.uid.clone()));
+                // Read again, because another `uid` may be longer.
+                let card = Card::parse(Value::Object(members))?;
+                Entry {
+                    uid: head.uid.clone(),
+                    json: card.to_json(),
+                    ..entry.clone()
+                }
             }
+            Self::Patch(patch) => entry(&card_of(&stored.json)?.merge_patch(patch)?, None),
         };
-        if head.is_some_and(|head| head.uid != card.uid()) {
+        if new.uid != head.uid {
             return Err(Error::UidChanged);
         }
-        Ok(entry(&card, original, head))
+        if new.vcard_version.is_none() {
+            new.vcard_version.clone_from(&head.vcard_version);
+        }
+        Ok(new)
     }
 }
 
@@ -70,7 +128,7 @@ pub(crate) fn card_of(json: &str) -> std::result::Result<Card, CardError> {
     Card::from_json(json.as_bytes())
 }
 
-fn entry(card: &Card, original: Option<Original>, head: Option<&Head>) -> Entry {
+fn entry(card: &Card, original: Option<Original>) -> Entry {
     let words = card.terms().into_iter().map(|term| Term::Word {
         word: term.word,
         field: term.field.code(),
@@ -83,7 +141,7 @@ fn entry(card: &Card, original: Option<Original>, head: Option<&Head>) -> Entry 
         uid: card.uid().to_owned(),
         json: card.to_json(),
         original,
-        vcard_version: version.or_else(|| head.and_then(|head| head.vcard_version.clone())),
+        vcard_version: version,
         sort_name: card.sort_name(),
         summary: serde_json::to_string(&card.summary()).expect("a summary is plain text members"),
         terms,

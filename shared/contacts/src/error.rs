@@ -5,6 +5,7 @@ use std::sync::Arc;
 use contacts_card::CardError;
 use contacts_interchange::VCardError;
 use contacts_store::{ContactId, StoreError};
+use jiff::Timestamp;
 
 /// The result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -54,6 +55,9 @@ pub enum Error {
     /// A token cannot grant what its maker does not have.
     #[error("the token would grant more than its maker has")]
     ScopeExceeded,
+    /// A token cannot work longer than the one that makes it, which works until then.
+    #[error("the token would outlive its maker")]
+    ExpiryExceeded(Timestamp),
     /// The table failed or was too busy.
     #[error(transparent)]
     Store(Arc<StoreError>),

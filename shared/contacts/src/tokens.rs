@@ -86,6 +86,18 @@ pub struct NewToken {
     pub expires: Option<Timestamp>,
 }
 
+impl NewToken {
+    /// This one, if it stops working no later than `until`, which is when its maker's token does.
+    pub fn within(self, until: Option<Timestamp>) -> Result<Self> {
+        match until {
+            Some(until) if self.expires.is_none_or(|expires| expires > until) => {
+                Err(Error::ExpiryExceeded(until))
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
 /// Tokens looked up within the last seconds, by the hash of their secret.
 #[derive(Debug, Default)]
 pub(crate) struct Identities(Mutex<HashMap<String, (Instant, Token)>>);
@@ -121,9 +133,10 @@ fn hash(secret: &str) -> String {
 }
 
 impl Contacts {
-    /// Who presents `secret`; none if no such token works (any more). A revoked token stops working
-    /// within five seconds everywhere, and at once where it was revoked.
-    pub async fn identify(&self, secret: &str) -> Result<Option<Identity>> {
+    /// Who presents `secret`, and until when it works, if not for ever; none if no such token works (any
+    /// more). A revoked token stops working within five seconds everywhere, and at once where it was
+    /// revoked.
+    pub async fn identify(&self, secret: &str) -> Result<Option<(Identity, Option<Timestamp>)>> {
         let hash = hash(secret);
         let token = match self.identities.get(&hash) {
             Some(token) => token,
@@ -148,10 +161,11 @@ impl Contacts {
             .iter()
             .filter_map(|scope| scope.parse().ok())
             .collect();
-        Ok(Some(Identity {
+        let identity = Identity {
             principal: token.principal,
             scopes,
-        }))
+        };
+        Ok(Some((identity, token.expires)))
     }
 
     /// Makes a token; its secret is given here and never again.

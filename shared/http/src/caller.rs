@@ -4,6 +4,7 @@
 use axum::extract::FromRequestParts;
 use contacts::{Identity, Scope};
 use http::request::Parts;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -22,22 +23,30 @@ pub(crate) struct Writer(pub(crate) String);
 
 /// A caller who may manage tokens.
 #[derive(Debug)]
-pub(crate) struct TokenKeeper(pub(crate) Identity);
+pub(crate) struct TokenKeeper(pub(crate) Caller);
 
-async fn identify(parts: &Parts, app: &App) -> Result<Identity> {
+/// A caller.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Who, and what they may do.
+    pub(crate) identity: Identity,
+    /// When their own token stops working: what they make goes no further. None of a JWT, which lives
+    /// for minutes where a token is made for months.
+    pub(crate) until: Option<Timestamp>,
+}
+
+async fn identify(parts: &Parts, app: &App) -> Result<Caller> {
     match Credential::from_headers(&parts.headers)? {
         None => {
             contacts_telemetry::auth_failure("missing");
             Err(Problem::unauthenticated())
         }
         Some(Credential::AccessToken(secret)) => {
-            if let Some(identity) = app.contacts.identify(secret.expose()).await? {
-                return Ok(identity);
+            if let Some((identity, until)) = app.contacts.identify(secret.expose()).await? {
+                return Ok(Caller { identity, until });
             }
             contacts_telemetry::auth_failure("unknown_token");
-            Err(Problem::unauthorized(
-                "This token is unknown, expired or revoked: use another one.",
-            ))
+            Err(Problem::unknown_token())
         }
         Some(Credential::Jwt(jwt)) => {
             let Some(verifier) = &app.oidc else {
@@ -46,7 +55,11 @@ async fn identify(parts: &Parts, app: &App) -> Result<Identity> {
                     "No JWTs are accepted here: use a personal access token.",
                 ));
             };
-            Ok(principal(&verifier.verify(jwt.expose()).await?))
+            let identity = principal(&verifier.verify(jwt.expose()).await?);
+            Ok(Caller {
+                identity,
+                until: None,
+            })
         }
     }
 }
@@ -72,10 +85,10 @@ fn principal(identity: &oidc::Identity) -> Identity {
     }
 }
 
-async fn with(parts: &Parts, app: &App, scope: Scope) -> Result<Identity> {
-    let identity = identify(parts, app).await?;
-    if identity.scopes.contains(&scope) {
-        return Ok(identity);
+async fn with(parts: &Parts, app: &App, scope: Scope) -> Result<Caller> {
+    let caller = identify(parts, app).await?;
+    if caller.identity.scopes.contains(&scope) {
+        return Ok(caller);
     }
     contacts_telemetry::auth_failure("scope");
     Err(Problem::forbidden(scope.name()))
@@ -87,7 +100,7 @@ impl FromRequestParts<App> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         with(parts, app, Scope::Read)
             .await
-            .map(|identity| Self(identity.principal))
+            .map(|caller| Self(caller.identity.principal))
     }
 }
 
@@ -97,7 +110,7 @@ impl FromRequestParts<App> for Writer {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         with(parts, app, Scope::Write)
             .await
-            .map(|identity| Self(identity.principal))
+            .map(|caller| Self(caller.identity.principal))
     }
 }
 

@@ -4,7 +4,10 @@ use contacts::{Error, MAX_WORDS, StoreError};
 use contacts_card::CardError;
 use contacts_interchange::VCardError;
 
-use crate::{problem::Problem, representation::etag};
+use crate::{
+    problem::{Limit, Problem},
+    representation::{etag, time},
+};
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -17,7 +20,7 @@ impl From<Error> for Problem {
             }
             Error::UidTaken(other) => Self::uid_taken(&other.to_string()),
             Error::UidChanged => Self::uid_changed(),
-            Error::Card(error) => card(error),
+            Error::Card(error) => card(error, Limit::Card),
             Error::VCard(error) => vcard(&error),
             Error::InvalidCursor => {
                 Self::invalid_parameter("cursor", "the cursor of the page before, unchanged")
@@ -29,12 +32,16 @@ impl From<Error> for Problem {
             Error::BookNotEmpty => Self::book_not_empty(),
             Error::DefaultBook => Self::default_book(),
             Error::ScopeExceeded => Self::scope_exceeded(),
+            Error::ExpiryExceeded(until) => Self::expiry_exceeded(&time(until)),
             Error::Store(error) => store(&error),
         }
     }
 }
 
-fn card(error: CardError) -> Problem {
+/// The limit that `CardError` gives this name; the others are of a card's bytes.
+const WORDS: &str = "words to be found by";
+
+fn card(error: CardError, bytes: Limit) -> Problem {
     match error {
         CardError::Invalid(violations) => Problem::invalid_card(
             violations
@@ -42,7 +49,8 @@ fn card(error: CardError) -> Problem {
                 .map(|violation| (violation.pointer, violation.expected)),
         ),
         CardError::TooLarge { limit, max, actual } => {
-            Problem::too_large(limit, max as u64, Some(actual as u64))
+            let what = if limit == WORDS { Limit::Words } else { bytes };
+            Problem::too_large(what, max as u64, Some(actual as u64))
         }
         CardError::UidChanged => Problem::uid_changed(),
         CardError::NotJson { message } => Problem::invalid_json(message),
@@ -53,9 +61,9 @@ fn card(error: CardError) -> Problem {
 fn vcard(error: &VCardError) -> Problem {
     match error {
         VCardError::TooLarge { limit, actual } => {
-            Problem::too_large("bytes of a vCard", *limit as u64, Some(*actual as u64))
+            Problem::too_large(Limit::VCard, *limit as u64, Some(*actual as u64))
         }
-        VCardError::Card(error) => card(error.clone()),
+        VCardError::Card(error) => card(error.clone(), Limit::CardOfVCard),
         error => Problem::invalid_vcard(error),
     }
 }
@@ -67,9 +75,7 @@ fn store(error: &StoreError) -> Problem {
         StoreError::BookGone => Problem::book_not_found(),
         error @ StoreError::Database { .. } => {
             tracing::error!(error = error as &dyn std::error::Error, "the table failed");
-            Problem::unavailable(
-                "The database does not answer as it should: try again in a moment.",
-            )
+            Problem::no_database()
         }
         error @ StoreError::Damaged(_) => Problem::internal("reading the table", error),
     }

@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document: from the handlers, completed with what is true of all of them.
 
+mod examples;
+
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{
     InfoBuilder, OpenApi, OpenApiBuilder,
@@ -8,6 +10,7 @@ use utoipa::openapi::{
 };
 
 use crate::problem::{Kind, PROBLEM_JSON, schema};
+use examples::Place;
 
 /// The parts that no handler says.
 pub(crate) fn base() -> OpenApi {
@@ -27,7 +30,9 @@ pub(crate) fn base() -> OpenApi {
             tag("tokens", "Personal access tokens."),
             tag("service", "The service itself. No token needed."),
         ]))
-        .security(Some([SecurityRequirement::new::<_, [&str; 0], &str>("bearer", [])]))
+        .security(Some(["bearer", "basic"].map(|scheme| {
+            SecurityRequirement::new::<_, [&str; 0], &str>(scheme, [])
+        })))
         .build();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -35,10 +40,16 @@ pub(crate) fn base() -> OpenApi {
             "A personal access token (`cm_…`) or a JWT of the configured issuer.",
         ))
         .build();
-    document
-        .components
-        .get_or_insert_default()
-        .add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let basic = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some(
+            "For programs that know nothing else: a personal access token as the password, with any \
+             user name.",
+        ))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("basic", SecurityScheme::Http(basic));
     document
 }
 
@@ -53,10 +64,16 @@ pub(crate) fn document() -> Value {
     for (path, methods) in paths {
         for (method, operation) in methods.as_object_mut().into_iter().flatten() {
             let kinds = problems(path, method, operation);
+            let place = Place::of(path, method, operation);
+            let id = operation["operationId"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             let responses = operation["responses"]
                 .as_object_mut()
                 .expect("an operation has responses");
-            add_problems(responses, &kinds);
+            add_answers(responses, &id);
+            add_problems(responses, &kinds, &place);
         }
     }
     document
@@ -117,7 +134,8 @@ fn problems(path: &str, method: &str, operation: &Value) -> Vec<Kind> {
     if header("If-Match") || header("If-None-Match") {
         kinds.extend([InvalidHeader, PreconditionFailed]);
     }
-    if path.contains("/contacts") && body.is_some() {
+    // A batch says what is wrong with its items in their places.
+    if path.contains("/contacts") && !path.ends_with("/batch") && body.is_some() {
         kinds.push(InvalidCard);
         kinds.push(if path.contains("{contact}") {
             UidChanged
@@ -134,13 +152,23 @@ fn problems(path: &str, method: &str, operation: &Value) -> Vec<Kind> {
         ("/v1/books/{book}/contacts" | "/v1/books/{book}/contacts/{contact}", "get") => {
             kinds.push(NotAcceptable)
         }
-        ("/v1/tokens", "post") => kinds.push(InvalidHeader),
+        ("/v1/tokens", "post") => kinds.extend([InvalidHeader, ExpiryExceeded]),
         _ => {}
     }
     kinds
 }
 
-fn add_problems(responses: &mut Map<String, Value>, kinds: &[Kind]) {
+/// Gives each answer with a body an example.
+fn add_answers(responses: &mut Map<String, Value>, id: &str) {
+    for response in responses.values_mut() {
+        let contents = response.get_mut("content").and_then(Value::as_object_mut);
+        for (kind, content) in contents.into_iter().flatten() {
+            content["example"] = examples::answer(id, kind);
+        }
+    }
+}
+
+fn add_problems(responses: &mut Map<String, Value>, kinds: &[Kind], place: &Place) {
     for kind in Kind::ALL.iter().filter(|kind| kinds.contains(kind)) {
         let response = responses.entry(kind.status().as_str()).or_insert_with(|| {
             json!({
@@ -155,7 +183,9 @@ fn add_problems(responses: &mut Map<String, Value>, kinds: &[Kind]) {
         let meaning = kind.meaning();
         response["description"] =
             format!("{said}{}{meaning}", if said.is_empty() { "" } else { " " }).into();
-        response["content"][PROBLEM_JSON]["examples"][kind.slug()] =
-            json!({"value": kind.example()});
+        for (name, problem) in examples::problems(*kind, place) {
+            response["content"][PROBLEM_JSON]["examples"][name] =
+                json!({"value": problem.document(Some(examples::REQUEST_ID))});
+        }
     }
 }

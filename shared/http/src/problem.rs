@@ -11,6 +11,7 @@
 
 mod failures;
 mod kind;
+mod limit;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,6 +22,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 pub use kind::{Kind, schema};
+pub use limit::Limit;
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";

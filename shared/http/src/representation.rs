@@ -25,6 +25,12 @@ pub(crate) const JSON: &str = "application/json";
 /// The media type of vCards.
 pub(crate) const VCARD: &str = "text/vcard; charset=utf-8";
 
+/// Identifiers and a time as the examples of the OpenAPI document have them.
+pub(crate) const EXAMPLE_BOOK: &str = "5l2c8v0q6m1t4s9r3n7p0k2j8g";
+pub(crate) const EXAMPLE_CONTACT: &str = "7h3k9m2p5r8t1v4c6e0g2j5l8o";
+pub(crate) const EXAMPLE_TOKEN: &str = "1b4d7f0h3k6m9p2r5t8v1c4e7g";
+pub(crate) const EXAMPLE_TIME: &str = "2026-01-02T03:04:05.678Z";
+
 /// The entity tag of the JSON representation of a revision.
 pub(crate) fn etag(revision: u64) -> String {
     format!("\"{revision}\"")
@@ -70,6 +76,19 @@ pub(crate) struct BookView {
     contacts: u64,
 }
 
+impl BookView {
+    pub(crate) fn example() -> Self {
+        Self {
+            id: EXAMPLE_BOOK.to_owned(),
+            name: "Family".to_owned(),
+            etag: etag(1),
+            created: EXAMPLE_TIME.to_owned(),
+            updated: EXAMPLE_TIME.to_owned(),
+            contacts: 2,
+        }
+    }
+}
+
 impl From<&Book> for BookView {
     fn from(book: &Book) -> Self {
         Self {
@@ -86,7 +105,7 @@ impl From<&Book> for BookView {
 /// A contact with its card.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ContactView<'a> {
-    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8n")]
+    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8o")]
     id: String,
     #[schema(example = "5l2c8v0q6m1t4s9r3n7p0k2j8g")]
     book: String,
@@ -103,6 +122,17 @@ pub(crate) struct ContactView<'a> {
 }
 
 impl<'a> ContactView<'a> {
+    pub(crate) fn example(card: &'a RawValue) -> Self {
+        Self {
+            id: EXAMPLE_CONTACT.to_owned(),
+            book: EXAMPLE_BOOK.to_owned(),
+            etag: etag(1),
+            created: EXAMPLE_TIME.to_owned(),
+            updated: EXAMPLE_TIME.to_owned(),
+            card,
+        }
+    }
+
     /// Fails only where what is stored is no JSON.
     pub(crate) fn of(contact: &'a Contact) -> Result<Self> {
         let head = &contact.stored.head;
@@ -121,7 +151,7 @@ impl<'a> ContactView<'a> {
 /// A contact as lists show it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListedView<'a> {
-    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8n")]
+    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8o")]
     id: String,
     #[schema(example = "5l2c8v0q6m1t4s9r3n7p0k2j8g")]
     book: String,
@@ -137,6 +167,17 @@ pub(crate) struct ListedView<'a> {
 }
 
 impl<'a> ListedView<'a> {
+    pub(crate) fn example(summary: &'a RawValue) -> Self {
+        Self {
+            id: EXAMPLE_CONTACT.to_owned(),
+            book: EXAMPLE_BOOK.to_owned(),
+            etag: etag(1),
+            created: EXAMPLE_TIME.to_owned(),
+            updated: EXAMPLE_TIME.to_owned(),
+            summary,
+        }
+    }
+
     /// Fails only where what is stored is no JSON.
     pub(crate) fn of(book: BookId, listed: &'a Listed) -> Result<Self> {
         Ok(Self {
@@ -161,7 +202,7 @@ pub(crate) struct TokenView {
     #[schema(example = json!(["contacts:read"]))]
     scopes: Vec<String>,
     /// When it stops working; `null`: never.
-    #[schema(example = "2027-01-01T00:00:00.000Z")]
+    #[schema(example = "2030-01-01T00:00:00.000Z")]
     expires: Option<String>,
     /// The day of its last use (UTC); `null`: never used.
     #[schema(example = "2026-01-02")]
@@ -173,6 +214,17 @@ pub(crate) struct TokenView {
 }
 
 impl TokenView {
+    pub(crate) fn example(secret: Option<&str>) -> Self {
+        Self {
+            id: EXAMPLE_TOKEN.to_owned(),
+            name: "backup script".to_owned(),
+            scopes: vec![contacts::Scope::Read.to_string()],
+            expires: Some("2030-01-01T00:00:00.000Z".to_owned()),
+            last_used: None,
+            token: secret.map(str::to_owned),
+        }
+    }
+
     pub(crate) fn of(token: &Token, secret: Option<String>) -> Self {
         Self {
             id: token.id.to_string(),

@@ -21,12 +21,20 @@ pub enum Error {
         /// What to set it to.
         should: &'static str,
     },
-    /// A variable of this product's prefix that nobody reads, most likely a misspelling.
+    /// A variable of this product's prefix that nobody reads: a misspelling of one that is read.
     #[error("{variable} is not a setting: did you mean {nearest}? Rename or unset it")]
-    Unknown {
+    Misspelt {
         /// The name as found.
         variable: String,
         /// The known name that is nearest by edit distance.
         nearest: &'static str,
+    },
+    /// A variable of this product's prefix that nobody reads, and that resembles none that is read.
+    #[error("{variable} is not a setting: unset it. There are {}", known.join(", "))]
+    Unknown {
+        /// The name as found.
+        variable: String,
+        /// All known names.
+        known: Vec<&'static str>,
     },
 }

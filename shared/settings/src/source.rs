@@ -75,22 +75,29 @@ impl Strings {
         }
     }
 
-    /// Refuses a variable of our prefix that is not in `known`, which must not be empty.
+    /// Refuses a variable of our prefix that is not in `known`.
     pub(crate) fn refuse_unknown(&self, known: &[&'static str]) -> Result<(), Error> {
         for name in self.0.keys().map(|name| name.to_string_lossy()) {
             if !name.starts_with(PREFIX) || known.contains(&name.as_ref()) {
                 continue;
             }
             let nearest = known.iter().min_by_key(|one| distance(&name, one));
-            if let Some(nearest) = nearest {
-                return Err(Error::Unknown {
-                    variable: name.into_owned(),
-                    nearest,
-                });
-            }
+            let variable = name.to_string();
+            return Err(match nearest.filter(|one| is_near(&name, one)) {
+                Some(nearest) => Error::Misspelt { variable, nearest },
+                None => Error::Unknown {
+                    variable,
+                    known: known.to_vec(),
+                },
+            });
         }
         Ok(())
     }
+}
+
+/// Whether `name` may be a misspelling of `known`: most of what follows the prefix is the same.
+fn is_near(name: &str, known: &str) -> bool {
+    2 * distance(name, known) <= known.len() - PREFIX.len()
 }
 
 /// Levenshtein's edit distance, in bytes: variable names are ASCII.

@@ -156,9 +156,10 @@ fn a_misspelt_variable_is_refused_with_the_nearest_name() {
         ("CONTACTS_LISTENS", LISTEN),
         ("CONTACTS_CORS_ORIGIN", CORS_ORIGINS),
         ("CONTACTS_ODIC_ISSUER", OIDC_ISSUER),
+        ("CONTACTS_TABEL", TABLE),
     ] {
         let error = read(Door::Standalone, &[(misspelt, "x")]).unwrap_err();
-        let Error::Unknown {
+        let Error::Misspelt {
             variable,
             nearest: found,
         } = &error
@@ -167,6 +168,17 @@ fn a_misspelt_variable_is_refused_with_the_nearest_name() {
         };
         assert_eq!(variable, misspelt);
         assert_eq!(found, &nearest);
+    }
+}
+
+#[test]
+fn a_variable_like_no_other_is_refused_with_all_names() {
+    let error = message(&[("CONTACTS_FOO", "x")]);
+    assert!(
+        error.starts_with("CONTACTS_FOO is not a setting: unset it. There are CONTACTS_LISTEN, ")
+    );
+    for known in KNOWN {
+        assert!(error.contains(known), "{error}");
     }
 }
 

@@ -35,13 +35,20 @@ pub enum LogsError {
     #[error(
         "RUST_LOG should be a level such as info, or target=level pairs separated by commas: {0}"
     )]
-    Filter(#[from] ParseError),
+    Filter(ParseError),
     /// `RUST_LOG` holds bytes that are not text.
     #[error("RUST_LOG should be text: a level such as info, or target=level pairs")]
     NotText,
     /// A process sets up its logs once.
     #[error("logs are already set up in this process")]
     Already,
+}
+
+/// Without the filter's error as a source: its text is in this one's already.
+impl From<ParseError> for LogsError {
+    fn from(error: ParseError) -> Self {
+        Self::Filter(error)
+    }
 }
 
 /// Sets up the process's logs and its panic hook. The level is `RUST_LOG`'s, default `info`; the

@@ -6,11 +6,13 @@
 
 mod auth;
 mod batch;
+mod bodies;
 mod books;
 mod changes;
 mod conditions;
 mod contacts;
 mod documents;
+mod examples;
 mod fuzz;
 mod idempotency;
 mod lists;

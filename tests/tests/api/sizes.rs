@@ -247,3 +247,46 @@ async fn an_answer_that_repeats_the_mistakes_of_two_hundred_cards_is_not_too_lar
     }
     assert_eq!(me.send(request).await.body, first.body);
 }
+
+#[tokio::test]
+async fn what_is_too_large_is_told_in_a_sentence_with_its_unit() {
+    let me = somebody().await;
+    let told = |response| {
+        let refused = problem(&response, 413, "too-large");
+        text(&refused["detail"]).to_owned()
+    };
+    let large = told(me.post_vcard(CONTACTS, &photo(256 * KIB + 1)).await);
+    assert!(
+        large.starts_with("A vCard may have at most 262144 bytes, and this one has 262145: "),
+        "{large}"
+    );
+    // It fits as a vCard; the card that it makes has a few bytes more.
+    let made = told(me.post_vcard(CONTACTS, &photo(256 * KIB - 60)).await);
+    assert!(
+        made.starts_with(
+            "The card that is made of a vCard may have at most 262144 bytes as JSON, "
+        ),
+        "{made}"
+    );
+    let mut noted = card("Ada");
+    noted["vCardProps"] = json!([["note", {}, "text", "x".repeat(60 * KIB)]]);
+    for number in 0..5 {
+        noted[format!("example.com:{number}")] = json!("x".repeat(60 * KIB));
+    }
+    let json = told(me.post(CONTACTS, &noted).await);
+    assert!(
+        json.starts_with("A card may have at most 262144 bytes as JSON "),
+        "{json}"
+    );
+    let body = Request::new("POST", "/v1/books").body("application/json", vec![b' '; 1_048_577]);
+    let body = told(me.send(body).await);
+    assert!(
+        body.starts_with("A request body may have at most 1048576 bytes"),
+        "{body}"
+    );
+    let items = json!({"items": vec![json!({"op": "x"}); 201]});
+    assert_eq!(
+        told(me.post(BATCH, &items).await),
+        "A batch may have at most 200 items, and this one has 201: send several batches."
+    );
+}

@@ -81,6 +81,35 @@ async fn a_token_grants_no_more_than_its_maker_has() {
 }
 
 #[tokio::test]
+async fn a_token_does_not_outlive_its_maker() {
+    let me = somebody().await;
+    let until = "2099-01-02T03:04:05Z";
+    let at = until.parse().unwrap();
+    let keeper = me
+        .app
+        .caller_who("somebody", &[Scope::Tokens], Some(at))
+        .await
+        .unwrap();
+    let new =
+        |expires: Option<&str>| json!({"name": "x", "scopes": ["tokens"], "expires": expires});
+    for expires in [
+        None,
+        Some("2099-01-02T03:04:06Z"),
+        Some("2100-01-01T00:00:00Z"),
+    ] {
+        let refused = keeper.post("/v1/tokens", &new(expires)).await;
+        let refused = problem(&refused, 422, "expiry-exceeded");
+        assert_eq!(refused["latest"], "2099-01-02T03:04:05.000Z");
+        assert!(text(&refused["detail"]).contains("`expires`"), "{refused}");
+    }
+    for expires in [until, "2099-01-02T03:04:04Z"] {
+        created(&keeper.post("/v1/tokens", &new(Some(expires))).await);
+    }
+    // Who has no end may give any.
+    created(&me.post("/v1/tokens", &new(None)).await);
+}
+
+#[tokio::test]
 async fn what_is_no_token_is_refused() {
     let me = somebody().await;
     for body in [
@@ -98,6 +127,15 @@ async fn what_is_no_token_is_refused() {
     ] {
         problem(&me.post("/v1/tokens", &body).await, 400, "invalid-json");
     }
+    let told = problem(
+        &me.post("/v1/tokens", &json!({"name": "x"})).await,
+        400,
+        "invalid-json",
+    );
+    assert!(
+        text(&told["detail"]).contains("`scopes` is missing"),
+        "{told}"
+    );
     let keyed = Request::new("POST", "/v1/tokens").header("idempotency-key", "k");
     let keyed = keyed.json(&json!({"name": "x", "scopes": ["tokens"]}));
     let refused = problem(&me.send(keyed).await, 400, "invalid-header");

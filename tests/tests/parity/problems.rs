@@ -128,6 +128,15 @@ async fn credentials(twins: &Twins) {
         &twins.same(post("/v1/tokens", &more).bearer(&keeper)).await,
         403,
     );
+    let soon = "2099-01-01T00:00:00Z".parse().unwrap();
+    let mortal = twins
+        .token_for("mortal", &Scope::ALL, Some(soon))
+        .await
+        .unwrap();
+    has_status(
+        &twins.same(post("/v1/tokens", &more).bearer(&mortal)).await,
+        422,
+    );
     let past = "2020-01-01T00:00:00Z".parse().unwrap();
     let expired = twins
         .token_for("late", &Scope::ALL, Some(past))

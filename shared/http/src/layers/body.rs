@@ -9,7 +9,8 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap};
 use http_body_util::BodyExt;
 
-use crate::problem::{Problem, Result};
+use crate::extract::is_coded;
+use crate::problem::{Limit, Problem, Result};
 
 /// Bytes of a request body, on both targets: what an ALB passes to Lambda.
 pub const MAX_BODY: u64 = 1_048_576;
@@ -31,7 +32,7 @@ pub(super) async fn receive(request: Request, patience: Duration) -> Result<Requ
             .map_err(|_| Problem::request_timeout())??
     };
     if declared.is_some_and(|declared| declared != bytes.len() as u64)
-        || is_text(&parts.headers) && !is_plain_utf8(&bytes)
+        || is_text(&parts.headers) && !is_coded(&parts.headers) && !is_plain_utf8(&bytes)
     {
         return Err(Problem::unreadable_body());
     }
@@ -39,7 +40,7 @@ pub(super) async fn receive(request: Request, patience: Duration) -> Result<Requ
 }
 
 async fn read(mut body: Body, headers: &HeaderMap, declared: Option<u64>) -> Result<Bytes> {
-    let too_large = || Problem::too_large("request body bytes", MAX_BODY, declared);
+    let too_large = || Problem::too_large(Limit::Body, MAX_BODY, declared);
     // Such a client waits for a word before it sends: then there is nothing to drain.
     let waits = headers.contains_key(header::EXPECT);
     if declared.is_some_and(|size| size > MAX_DRAINED || waits && size > MAX_BODY) {

@@ -5,7 +5,7 @@ use std::fmt;
 use http::header::{self, HeaderValue};
 use serde_json::{Value, json};
 
-use super::{Kind, Problem};
+use super::{Kind, Limit, Problem};
 
 /// Bytes of a JSON pointer in a problem; longer ones are cut.
 const MAX_POINTER: usize = 128;
@@ -67,6 +67,21 @@ impl Problem {
             format!("The header {name} is not valid: expected {expected}."),
         )
         .member("header", name)
+    }
+
+    /// 400: the `Idempotency-Key` cannot be one.
+    #[must_use]
+    pub fn invalid_key() -> Self {
+        Self::invalid_header("Idempotency-Key", "1 to 255 visible ASCII characters, once")
+    }
+
+    /// 400: an `Idempotency-Key` where the answer has a secret.
+    #[must_use]
+    pub fn no_key_here() -> Self {
+        Self::invalid_header(
+            "Idempotency-Key",
+            "none here, because no secret is kept to be given again",
+        )
     }
 
     /// 400: the body is not JSON, or not of the wanted shape. `detail` must not quote the body.
@@ -147,6 +162,12 @@ impl Problem {
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static("Bearer realm=\"contacts\", error=\"invalid_token\""),
         )
+    }
+
+    /// 401: there is no such token, or no more.
+    #[must_use]
+    pub fn unknown_token() -> Self {
+        Self::unauthorized("This token is unknown, expired or revoked: use another one.")
     }
 
     /// 403: the credential lacks `scope` (RFC 6750 section 3.1).
@@ -273,15 +294,12 @@ impl Problem {
         }
     }
 
-    /// 413: `limit_name` allows `limit` bytes (or entries); `actual` were sent, if that is known.
+    /// 413: something is larger than `maximum`; it has `actual`, if that is known.
     #[must_use]
-    pub fn too_large(limit_name: &'static str, limit: u64, actual: Option<u64>) -> Self {
-        let problem = Self::new(
-            Kind::TooLarge,
-            format!("The limit {limit_name} is {limit}: send less."),
-        )
-        .member("limit", limit_name)
-        .member("maximum", limit);
+    pub fn too_large(what: Limit, maximum: u64, actual: Option<u64>) -> Self {
+        let problem = Self::new(Kind::TooLarge, what.sentence(maximum, actual))
+            .member("limit", what.name())
+            .member("maximum", maximum);
         match actual {
             Some(actual) => problem.member("actual", actual),
             None => problem,
@@ -310,6 +328,31 @@ impl Problem {
         .member("accepted", accepted)
     }
 
+    /// 415: the body is compressed, or coded otherwise (RFC 9110 sections 8.4 and 15.5.16).
+    #[must_use]
+    pub fn unsupported_coding() -> Self {
+        Self::new(
+            Kind::UnsupportedMediaType,
+            "The body has a Content-Encoding: send it as it is, without that header.",
+        )
+        .header(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        )
+    }
+
+    /// 422: a token would outlive the one that makes it, which ends at `latest`.
+    #[must_use]
+    pub fn expiry_exceeded(latest: &str) -> Self {
+        Self::new(
+            Kind::ExpiryExceeded,
+            format!(
+                "A token cannot outlive the one that makes it: send `expires`, no later than {latest}."
+            ),
+        )
+        .member("latest", latest)
+    }
+
     /// 422: the idempotency key was used for another request.
     #[must_use]
     pub fn idempotency_mismatch() -> Self {
@@ -334,16 +377,26 @@ impl Problem {
     #[must_use]
     pub fn internal(what: &'static str, cause: &dyn fmt::Display) -> Self {
         tracing::error!(what, %cause, "internal error");
+        Self::broken()
+    }
+
+    pub(crate) fn broken() -> Self {
         Self::new(
             Kind::Internal,
             "Something went wrong here: try again; if it stays, report the request id.",
         )
     }
 
-    /// 503: `/ready` says no; `reason` is a whole sentence.
+    /// 503: `/ready` says no, because a shutdown has begun.
     #[must_use]
-    pub fn not_ready(reason: &'static str) -> Self {
-        Self::new(Kind::NotReady, reason).retry_after(5)
+    pub fn shutting_down() -> Self {
+        Self::new(Kind::NotReady, "This process is shutting down.").retry_after(5)
+    }
+
+    /// 503: `/ready` says no, because the table is out of reach.
+    #[must_use]
+    pub fn no_table() -> Self {
+        Self::new(Kind::NotReady, "The table does not answer.").retry_after(5)
     }
 
     /// 503 with `Retry-After`: more requests at once than this process takes.
@@ -364,6 +417,12 @@ impl Problem {
             "Too many writes at once to this book: nothing was written, try again in a moment.",
         )
         .retry_after(2)
+    }
+
+    /// 503 with `Retry-After`: the database answers with errors, or not at all.
+    #[must_use]
+    pub fn no_database() -> Self {
+        Self::unavailable("The database does not answer as it should: try again in a moment.")
     }
 
     /// 503 with `Retry-After`: something that is needed cannot be reached; `detail` says what.

@@ -89,7 +89,8 @@ kinds! {
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "Too large";
     /// 414: the path and the query together are above `maximum` bytes.
     UriTooLong = "uri-too-long", URI_TOO_LONG, "URI too long";
-    /// 415: the body has a type that the operation does not take; `accepted` lists those it does.
+    /// 415: the body has a type that the operation does not take; `accepted` lists those it does. Or it
+    /// is compressed; see `Accept-Encoding`.
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
     /// 422: the card breaks rules; `errors` has `pointer` and `detail` for each.
     InvalidCard = "invalid-card", UNPROCESSABLE_ENTITY, "Invalid card";
@@ -97,6 +98,8 @@ kinds! {
     InvalidVcard = "invalid-vcard", UNPROCESSABLE_ENTITY, "Invalid vCard";
     /// 422: the `Idempotency-Key` was used for another request.
     IdempotencyMismatch = "idempotency-mismatch", UNPROCESSABLE_ENTITY, "Idempotency key reused";
+    /// 422: the token to be made would outlive the one that makes it; `latest` is when that one ends.
+    ExpiryExceeded = "expiry-exceeded", UNPROCESSABLE_ENTITY, "Expiry exceeded";
     /// 431: the headers of the request are more than `maximum` bytes, or too many.
     HeaderTooLarge = "header-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large";
     /// 500: something broke on this side; report the request id.
@@ -126,18 +129,6 @@ impl Kind {
         head.insert("title".into(), self.title().into());
         head.insert("status".into(), self.status().as_u16().into());
         head
-    }
-
-    /// An example document for the OpenAPI document.
-    #[must_use]
-    pub fn example(self) -> Value {
-        let mut example = self.head();
-        example.insert("detail".into(), self.meaning().into());
-        example.insert(
-            "request_id".into(),
-            "4f9d2c6e8a1b4d3c9e7f5a6b8c0d1e2f".into(),
-        );
-        Value::Object(example)
     }
 }
 

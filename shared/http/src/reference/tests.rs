@@ -37,7 +37,7 @@ fn sample() -> Value {
                     "responses": {
                         "201": {"description": "Created.", "headers": {"ETag": {"description": "The tag."}}},
                         "409": {"description": "See [`uid-taken`].", "content": {"application/problem+json": {
-                            "schema": {"type": "object"}, "example": Kind::UidTaken.example()}}}
+                            "schema": {"type": "object"}, "example": crate::problem::Problem::uid_taken("x").document(None)}}}
                     }
                 }
             },

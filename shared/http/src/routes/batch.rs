@@ -15,12 +15,12 @@ use crate::{
     extract::{IdempotencyKey, MediaType, Payload, Query},
     idempotency::{Once, once, response},
     preconditions::Preconditions,
-    problem::{Problem, Result},
-    representation::{self, etag},
+    problem::{Limit, Problem, Result},
+    representation::{self, EXAMPLE_CONTACT, etag},
 };
 
 /// The most items of a batch.
-const MOST: usize = 200;
+pub(crate) const MOST: usize = 200;
 
 /// What a batch is to do, in order.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -64,7 +64,7 @@ pub(crate) struct BatchOutcome {
     #[schema(example = 201)]
     status: u16,
     /// The contact.
-    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8n")]
+    #[schema(example = "7h3k9m2p5r8t1v4c6e0g2j5l8o")]
     id: Option<String>,
     /// Its new ETag.
     #[schema(example = "\"1\"")]
@@ -128,7 +128,7 @@ fn ops(payload: &Payload) -> Result<Vec<std::result::Result<BatchOp, Problem>>> 
     };
     if ops.len() > MOST {
         return Err(Problem::too_large(
-            "items in a batch",
+            Limit::BatchItems,
             MOST as u64,
             Some(ops.len() as u64),
         ));
@@ -158,9 +158,22 @@ fn show(outcome: &Outcome) -> Value {
     }
 }
 
+/// One of each outcome.
+pub(crate) fn example() -> Value {
+    let id = EXAMPLE_CONTACT.parse().expect("it is an identifier");
+    let outcomes = [
+        Outcome::Created(id),
+        Outcome::Updated(id, 2),
+        Outcome::Deleted(id),
+        Outcome::Refused(Error::UidTaken(id)),
+    ];
+    json!({"items": outcomes.iter().map(show).collect::<Vec<_>>()})
+}
+
 /// Up to 200 writes, each with an outcome of its own.
 ///
-/// The body is a list of operations, or several vCards, each of which is created.
+/// The body is a list of operations, or several vCards, each of which is created. `text/x-vcard` and
+/// `text/directory`, as older programs call it, are taken like `text/vcard`.
 #[utoipa::path(
     post, path = "/v1/books/{book}/contacts/batch", tag = "contacts", operation_id = "batchContacts",
     params(
@@ -168,7 +181,11 @@ fn show(outcome: &Outcome) -> Value {
         ("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again, for 24 hours.", example = "5f0c7a52-7a5e-4f0e-9b59-3d1a4a0b5a4e"),
     ),
     request_body(content(
-        (BatchBody<'_> = "application/json"),
+        (BatchBody<'_> = "application/json", example = json!({"items": [
+            {"op": "create", "card": {"@type": "Card", "version": "1.0", "name": {"full": "Ada Lovelace"}}},
+            {"op": "update", "id": "7h3k9m2p5r8t1v4c6e0g2j5l8o", "if_match": "\"1\"", "card": {"@type": "Card", "version": "1.0", "name": {"full": "Charles Babbage"}}},
+            {"op": "delete", "id": "2c5e8g1i4k7m0o3q6s9u2b5d8g"},
+        ]})),
         (String = "text/vcard", example = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada Lovelace\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:4.0\r\nFN:Charles Babbage\r\nEND:VCARD\r\n"),
     )),
     responses((status = 200, description = "What became of each, in order.", body = BatchAnswer)),

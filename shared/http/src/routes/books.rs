@@ -72,7 +72,7 @@ fn answer(book: &Book) -> Answer {
     get, path = "/v1/books", tag = "books", operation_id = "listBooks",
     params(
         ("limit" = Option<u32>, Query, description = "How many at most.", minimum = 1, maximum = 500, example = 50),
-        ("cursor" = Option<String>, Query, description = "From the page before."),
+        ("cursor" = Option<String>, Query, description = "From the page before, unchanged. It is opaque: what it holds is for this service alone, and may change."),
     ),
     responses((status = 200, description = "A page of books, by id.", body = Page<BookView>)),
 )]
@@ -94,7 +94,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/v1/books", tag = "books", operation_id = "createBook",
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again, for 24 hours.", example = "5f0c7a52-7a5e-4f0e-9b59-3d1a4a0b5a4e")),
-    request_body(content = BookBody, content_type = "application/json"),
+    request_body(content = BookBody, content_type = "application/json", example = json!({"name": "Family"})),
     responses((status = 201, description = "The new book.", body = BookView, headers(("ETag" = String), ("Location" = String)))),
 )]
 pub(crate) async fn create(
@@ -131,7 +131,8 @@ pub(crate) async fn create(
     get, path = "/v1/books/{book}", tag = "books", operation_id = "readBook",
     params(
         ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
-        ("If-None-Match" = Option<String>, Header, description = "304 if the book still has this ETag.", example = "\"1\""),
+        ("If-None-Match" = Option<String>, Header, description = "304 if the book still has this ETag.", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "412 unless the book still has this ETag.", example = "\"1\""),
     ),
     responses(
         (status = 200, description = "The book.", body = BookView, headers(("ETag" = String))),
@@ -162,10 +163,11 @@ pub(crate) async fn read(
     params(
         ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
         ("If-Match" = Option<String>, Header, description = "Only if the book still has this ETag.", example = "\"1\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the book has none of these ETags."),
     ),
     request_body(content(
-        (BookBody = "application/merge-patch+json"),
-        (BookBody = "application/json"),
+        (BookBody = "application/merge-patch+json", example = json!({"name": "Friends"})),
+        (BookBody = "application/json", example = json!({"name": "Friends"})),
     )),
     responses((status = 200, description = "The book as it is now.", body = BookView, headers(("ETag" = String)))),
 )]
@@ -193,6 +195,7 @@ pub(crate) async fn rename(
     params(
         ("book" = String, Path, description = "The book's id.", example = "5l2c8v0q6m1t4s9r3n7p0k2j8g"),
         ("If-Match" = Option<String>, Header, description = "Only if the book still has this ETag.", example = "\"1\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the book has none of these ETags."),
     ),
     responses((status = 204, description = "It is gone.")),
 )]

@@ -81,7 +81,7 @@ fn answer(contact: &Contact) -> Answer {
     params(
         ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
         ("limit" = Option<u32>, Query, description = "How many at most.", minimum = 1, maximum = 500, example = 50),
-        ("cursor" = Option<String>, Query, description = "From the page before."),
+        ("cursor" = Option<String>, Query, description = "From the page before, unchanged. It is opaque: what it holds is for this service alone, and may change."),
         ("q" = Option<String>, Query, description = "Up to 8 words; each begins a word of the name, an organisation, an e-mail address or a phone number. Case and accents do not matter.", example = "ada love"),
         ("group" = Option<String>, Query, description = "Members of this group (JSContact `keywords`, vCard CATEGORIES).", example = "friends"),
     ),
@@ -175,6 +175,8 @@ fn list_vcards(query: &Query, limit: usize, vcards: &[Vec<u8>], page: &Results) 
 }
 
 /// Creates a contact from a JSContact card or a vCard.
+///
+/// `text/x-vcard` and `text/directory`, as older programs call it, are taken like `text/vcard`.
 #[utoipa::path(
     post, path = "/v1/books/{book}/contacts", tag = "contacts", operation_id = "createContact",
     params(
@@ -183,6 +185,7 @@ fn list_vcards(query: &Query, limit: usize, vcards: &[Vec<u8>], page: &Results) 
     ),
     request_body(content(
         (Object = "application/json", example = json!({"@type": "Card", "version": "1.0", "name": {"full": "Ada Lovelace"}, "emails": {"e1": {"address": "ada@example.org"}}})),
+        (Object = "application/jscontact+json", example = json!({"@type": "Card", "version": "1.0", "name": {"full": "Ada Lovelace"}, "emails": {"e1": {"address": "ada@example.org"}}})),
         (String = "text/vcard", example = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada Lovelace\r\nEMAIL:ada@example.org\r\nEND:VCARD\r\n"),
     )),
     responses((status = 201, description = "The new contact.", body = ContactView<'_>, headers(("ETag" = String), ("Location" = String)))),
@@ -215,7 +218,7 @@ pub(crate) async fn create(
         claim,
         answer: &answer,
     });
-    let contact = app.contacts.create(&who, book, &draft, recorded).await?;
+    let contact = app.contacts.create(&who, book, draft, recorded).await?;
     Ok(response(answer(&contact)))
 }
 
@@ -224,8 +227,9 @@ pub(crate) async fn create(
     get, path = "/v1/books/{book}/contacts/{contact}", tag = "contacts", operation_id = "readContact",
     params(
         ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
-        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8n"),
-        ("If-None-Match" = Option<String>, Header, description = "304 if the contact still has this ETag.", example = "\"1\""),
+        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8o"),
+        ("If-None-Match" = Option<String>, Header, description = "304 if the contact still has this ETag.", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "412 unless the contact still has this ETag.", example = "\"1\""),
     ),
     responses(
         (status = 200, description = "The contact.", content((ContactView<'_> = "application/json"), (String = "text/vcard")), headers(("ETag" = String))),
@@ -265,15 +269,19 @@ pub(crate) async fn read(
 }
 
 /// Replaces a contact. A write that changes nothing keeps the ETag.
+///
+/// `text/x-vcard` and `text/directory`, as older programs call it, are taken like `text/vcard`.
 #[utoipa::path(
     put, path = "/v1/books/{book}/contacts/{contact}", tag = "contacts", operation_id = "replaceContact",
     params(
         ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
-        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8n"),
+        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8o"),
         ("If-Match" = Option<String>, Header, description = "Only if the contact still has this ETag.", example = "\"1\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the contact has none of these ETags."),
     ),
     request_body(content(
         (Object = "application/json", example = json!({"@type": "Card", "version": "1.0", "uid": "urn:uuid:03a0e51f-d1aa-4385-8a53-e29025acd8af", "name": {"full": "Ada King"}})),
+        (Object = "application/jscontact+json", example = json!({"@type": "Card", "version": "1.0", "uid": "urn:uuid:03a0e51f-d1aa-4385-8a53-e29025acd8af", "name": {"full": "Ada King"}})),
         (String = "text/vcard", example = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada King\r\nEND:VCARD\r\n"),
     )),
     responses((status = 200, description = "The contact as it is now.", body = ContactView<'_>, headers(("ETag" = String)))),
@@ -300,10 +308,14 @@ pub(crate) async fn replace(
     patch, path = "/v1/books/{book}/contacts/{contact}", tag = "contacts", operation_id = "patchContact",
     params(
         ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
-        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8n"),
+        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8o"),
         ("If-Match" = Option<String>, Header, description = "Only if the contact still has this ETag.", example = "\"1\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the contact has none of these ETags."),
     ),
-    request_body(content = Object, content_type = "application/merge-patch+json", example = json!({"emails": {"e1": {"pref": 1}, "e2": null}})),
+    request_body(content(
+        (Object = "application/merge-patch+json", example = json!({"name": {"full": "Ada King"}, "emails": {"e1": null}})),
+        (Object = "application/json", example = json!({"name": {"full": "Ada King"}, "emails": {"e1": null}})),
+    )),
     responses((status = 200, description = "The contact as it is now.", body = ContactView<'_>, headers(("ETag" = String)))),
 )]
 pub(crate) async fn patch(
@@ -329,8 +341,9 @@ pub(crate) async fn patch(
     delete, path = "/v1/books/{book}/contacts/{contact}", tag = "contacts", operation_id = "deleteContact",
     params(
         ("book" = String, Path, description = "The book's id, or `default`.", example = "default"),
-        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8n"),
+        ("contact" = String, Path, description = "The contact's id.", example = "7h3k9m2p5r8t1v4c6e0g2j5l8o"),
         ("If-Match" = Option<String>, Header, description = "Only if the contact still has this ETag.", example = "\"1\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if the contact has none of these ETags."),
     ),
     responses((status = 204, description = "It is gone.")),
 )]

@@ -1,8 +1,8 @@
 //! The routes. Each handler takes what it needs, calls one use case and shows the result.
 
-mod batch;
+pub(crate) mod batch;
 mod books;
-mod changes;
+pub(crate) mod changes;
 mod contacts;
 mod service;
 mod tokens;

@@ -20,7 +20,7 @@ use crate::{
 /// Whether the process lives. Touches nothing.
 #[utoipa::path(
     get, path = "/health", tag = "service", security(()),
-    responses((status = 200, description = "It lives.", content_type = "application/json", body = Object, example = json!({"status": "ok"}))),
+    responses((status = 200, description = "It lives.", content_type = "application/json", body = Object)),
 )]
 pub(crate) async fn health() -> Result<Response> {
     representation::json(StatusCode::OK, &json!({"status": "ok"}))
@@ -29,15 +29,15 @@ pub(crate) async fn health() -> Result<Response> {
 /// Whether requests can be served: the table answers and no shutdown has begun.
 #[utoipa::path(
     get, path = "/ready", tag = "service", security(()),
-    responses((status = 200, description = "Requests can be served.", content_type = "application/json", body = Object, example = json!({"status": "ready"}))),
+    responses((status = 200, description = "Requests can be served.", content_type = "application/json", body = Object)),
 )]
 pub(crate) async fn ready(State(app): State<App>) -> Result<Response> {
     if app.is_draining() {
-        return Err(Problem::not_ready("This process is shutting down."));
+        return Err(Problem::shutting_down());
     }
     if let Err(error) = app.contacts.store().ready().await {
         tracing::warn!(%error, "not ready");
-        return Err(Problem::not_ready("The table does not answer."));
+        return Err(Problem::no_table());
     }
     representation::json(StatusCode::OK, &json!({"status": "ready"}))
 }

@@ -32,8 +32,8 @@ pub(crate) struct TokenBody {
     /// No more than you have yourself: `contacts:read`, `contacts:write`, `tokens`.
     #[schema(example = json!(["contacts:read"]), min_items = 1)]
     scopes: Vec<String>,
-    /// When it stops working (RFC 3339); without it, never.
-    #[schema(example = "2027-01-01T00:00:00Z")]
+    /// When it stops working (RFC 3339); without it, never. No later than your own token does.
+    #[schema(example = "2030-01-01T00:00:00Z")]
     expires: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl TokenBody {
     get, path = "/v1/tokens", tag = "tokens", operation_id = "listTokens",
     params(
         ("limit" = Option<u32>, Query, description = "How many at most.", minimum = 1, maximum = 500, example = 50),
-        ("cursor" = Option<String>, Query, description = "From the page before."),
+        ("cursor" = Option<String>, Query, description = "From the page before, unchanged. It is opaque: what it holds is for this service alone, and may change."),
     ),
     responses((status = 200, description = "A page of tokens, by id, without their secrets.", body = Page<TokenView>)),
 )]
@@ -92,7 +92,11 @@ pub(crate) async fn list(
     query.only(&["limit", "cursor"])?;
     let (tokens, next) = app
         .contacts
-        .tokens(&who.principal, query.text("cursor"), limit(&query)?)
+        .tokens(
+            &who.identity.principal,
+            query.text("cursor"),
+            limit(&query)?,
+        )
         .await?;
     let views = tokens
         .iter()
@@ -102,9 +106,12 @@ pub(crate) async fn list(
 }
 
 /// Makes a token. Its secret is in this answer and nowhere else, so there is no `Idempotency-Key` here.
+///
+/// A token made with a token has no scope that its maker lacks, and does not outlive it; it stays when
+/// its maker is revoked. Tokens made with a JWT are not bound to the JWT's minutes.
 #[utoipa::path(
     post, path = "/v1/tokens", tag = "tokens", operation_id = "createToken",
-    request_body(content = TokenBody, content_type = "application/json"),
+    request_body(content = TokenBody, content_type = "application/json", example = json!({"name": "backup script", "scopes": ["contacts:read"], "expires": "2030-01-01T00:00:00Z"})),
     responses((status = 201, description = "The token with its secret.", body = TokenView, headers(("Location" = String)))),
 )]
 pub(crate) async fn create(
@@ -116,12 +123,10 @@ pub(crate) async fn create(
 ) -> Result<Response> {
     query.only(&[])?;
     if key.0.is_some() {
-        return Err(Problem::invalid_header(
-            "Idempotency-Key",
-            "none here, because no secret is kept to be given again",
-        ));
+        return Err(Problem::no_key_here());
     }
-    let (token, secret) = app.contacts.create_token(&who, &body.read()?).await?;
+    let new = body.read()?.within(who.until)?;
+    let (token, secret) = app.contacts.create_token(&who.identity, &new).await?;
     let mut response =
         representation::json(StatusCode::CREATED, &TokenView::of(&token, Some(secret)))?;
     representation::set(
@@ -149,6 +154,8 @@ pub(crate) async fn revoke(
         .ok()
         .and_then(|Path(id)| id.parse().ok())
         .ok_or_else(Problem::token_not_found)?;
-    app.contacts.revoke_token(&who.principal, id).await?;
+    app.contacts
+        .revoke_token(&who.identity.principal, id)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
