@@ -1,8 +1,8 @@
 //! Reading contacts: one, a page, a search.
 
 use contacts_card::{group_key, query_words};
-use contacts_interchange::export;
-use contacts_store::{ContactId, Head, Listed, Search};
+use contacts_interchange::{Version, export};
+use contacts_store::{ContactId, Head, Listed, Search, Stored};
 
 use crate::{
     BookId, BookRef, Contact, Contacts, cursor,
@@ -23,6 +23,8 @@ pub struct VCard {
     pub head: Head,
     /// The vCard: as it was sent, or rendered from the card if that changed since.
     pub bytes: Vec<u8>,
+    /// The version that it is rendered in, if that is not the contact's own.
+    pub other: Option<Version>,
 }
 
 /// A page of contacts.
@@ -65,19 +67,40 @@ impl Contacts {
         Ok(Contact { book, stored })
     }
 
-    /// A contact as a vCard.
-    pub async fn vcard(&self, who: &str, book: BookRef, id: ContactId) -> Result<VCard> {
+    /// A contact as a vCard: its own, or in the version asked for.
+    pub async fn vcard(
+        &self,
+        who: &str,
+        book: BookRef,
+        id: ContactId,
+        version: Option<Version>,
+    ) -> Result<VCard> {
         let book = self.enter(who, book).await?;
-        self.vcard_of(book, id).await?.ok_or(Error::ContactNotFound)
+        let vcard = self.vcard_of(book, id, version).await?;
+        vcard.ok_or(Error::ContactNotFound)
     }
 
-    async fn vcard_of(&self, book: BookId, id: ContactId) -> Result<Option<VCard>> {
+    async fn vcard_of(
+        &self,
+        book: BookId,
+        id: ContactId,
+        version: Option<Version>,
+    ) -> Result<Option<VCard>> {
         for _ in 0..READS {
             let Some(head) = self.store.head(book, id).await? else {
                 return Ok(None);
             };
+            if let Some(other) = version.filter(|version| *version != vcard_version(&head)) {
+                let Some(Stored { head, json }) = self.store.contact(book, id).await? else {
+                    return Ok(None);
+                };
+                let bytes = export(&card_of(&json)?, other).into_bytes();
+                let other = Some(other);
+                return Ok(Some(VCard { head, bytes, other }));
+            }
             if let Some(bytes) = self.store.original(book, &head).await? {
-                return Ok(Some(VCard { head, bytes }));
+                let other = None;
+                return Ok(Some(VCard { head, bytes, other }));
             }
             if head.has_original() {
                 continue;
@@ -91,6 +114,7 @@ impl Contacts {
                 return Ok(Some(VCard {
                     head: stored.head,
                     bytes,
+                    other: None,
                 }));
             }
         }
@@ -150,12 +174,18 @@ impl Contacts {
         })
     }
 
-    /// The vCards of a page, as many as fit `bytes` (at least one), and the page cut to those. A contact
-    /// deleted meanwhile is left out.
-    pub async fn vcards(&self, mut page: Results, bytes: usize) -> Result<(Vec<Vec<u8>>, Results)> {
+    /// The vCards of a page, each its own or all in the version asked for, as many as fit `bytes` (at
+    /// least one), and the page cut to those. A contact deleted meanwhile is left out.
+    pub async fn vcards(
+        &self,
+        mut page: Results,
+        version: Option<Version>,
+        bytes: usize,
+    ) -> Result<(Vec<Vec<u8>>, Results)> {
         let (mut vcards, mut size) = (Vec::new(), 0);
         for index in 0..page.items.len() {
-            let Some(vcard) = self.vcard_of(page.book, page.items[index].id).await? else {
+            let id = page.items[index].id;
+            let Some(vcard) = self.vcard_of(page.book, id, version).await? else {
                 continue;
             };
             if !vcards.is_empty() && size + vcard.bytes.len() + 2 > bytes {

@@ -8,6 +8,7 @@ use crate::problem::{Problem, Result};
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
+    version: Option<&'a str>,
     /// Thousandths, 0 to 1,000.
     quality: u16,
 }
@@ -18,20 +19,31 @@ impl<'a> Range<'a> {
         let mut parts = element.split(';');
         let (kind, subtype) = parts.next()?.trim().split_once('/')?;
         let valid = !kind.is_empty() && !subtype.is_empty() && (kind != "*" || subtype == "*");
-        let quality = parts
+        let parameters: Vec<_> = parts
             .filter_map(|parameter| parameter.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
-            .map_or(Some(1_000), |(_, value)| parse_quality(value.trim()))?;
+            .collect();
+        let parameter = |wanted: &str| {
+            let mut named = parameters.iter();
+            named
+                .find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| value.trim())
+        };
+        let quality = parameter("q").map_or(Some(1_000), parse_quality)?;
         valid.then_some(Self {
             kind,
             subtype,
+            version: parameter("version").map(|version| version.trim_matches('"')),
             quality,
         })
     }
 
-    /// 3 for the type itself, 2 for `type/*`, 1 for `*/*`. Parameters such as `version` are
-    /// tolerated and play no part.
-    fn specificity(&self, offered: &str) -> Option<u8> {
+    /// 4 for the type in its version, 3 for the type itself, 2 for `type/*`, 1 for `*/*`. A version
+    /// plays a part where the type is offered in several (`versioned`); other parameters are tolerated.
+    fn specificity(&self, offered: &str, versioned: bool) -> Option<u8> {
+        let (offered, version) = match offered.split_once(";version=") {
+            Some((offered, version)) => (offered, Some(version)),
+            None => (offered, None),
+        };
         let (kind, subtype) = offered.split_once('/')?;
         if self.kind == "*" {
             Some(1)
@@ -39,8 +51,12 @@ impl<'a> Range<'a> {
             None
         } else if self.subtype == "*" {
             Some(2)
+        } else if !self.subtype.eq_ignore_ascii_case(subtype) {
+            None
+        } else if self.version.is_some() && versioned {
+            (self.version == version).then_some(4)
         } else {
-            self.subtype.eq_ignore_ascii_case(subtype).then_some(3)
+            Some(3)
         }
     }
 }
@@ -61,6 +77,7 @@ fn parse_quality(text: &str) -> Option<u16> {
 
 /// The offered type that the client likes best; the earlier of two equal ones. Without an `Accept`,
 /// or with none that can be read, it is the first; 406 if every one is ruled out.
+/// A type that is offered in several versions is there once more for each: `type/subtype;version=…`.
 pub fn negotiate<'a>(headers: &HeaderMap, offered: &[&'a str]) -> Result<&'a str> {
     let ranges: Vec<Range<'_>> = headers
         .get_all(header::ACCEPT)
@@ -69,10 +86,13 @@ pub fn negotiate<'a>(headers: &HeaderMap, offered: &[&'a str]) -> Result<&'a str
         .flat_map(|value| value.split(','))
         .filter_map(Range::parse)
         .collect();
-    let quality = |offered: &str| {
+    let quality = |name: &str| {
+        let kind = name.split(';').next().unwrap_or_default();
+        let mut others = offered.iter().filter_map(|other| other.strip_prefix(kind));
+        let versioned = others.any(|rest| rest.starts_with(';'));
         ranges
             .iter()
-            .filter_map(|range| Some((range.specificity(offered)?, range.quality)))
+            .filter_map(|range| Some((range.specificity(name, versioned)?, range.quality)))
             // The most specific range decides; of two equal ones the better.
             .max()
             .map_or(0, |(_, quality)| quality)
@@ -129,6 +149,44 @@ mod tests {
         );
         assert_eq!(chosen("*/*, application/json;q=0.1"), Ok("text/vcard"));
         assert_eq!(chosen("text/*;q=0.9, */*;q=0.1"), Ok("text/vcard"));
+    }
+
+    #[test]
+    fn a_version_is_matched_where_there_are_several() {
+        let offered = [
+            "application/json",
+            "text/vcard",
+            "text/vcard;version=4.0",
+            "text/vcard;version=3.0",
+        ];
+        let chosen = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
+            negotiate(&headers, &offered).ok()
+        };
+        for (accept, wanted) in [
+            ("text/vcard", Some("text/vcard")),
+            ("text/*", Some("text/vcard")),
+            ("*/*;version=3.0", Some("application/json")),
+            ("text/vcard; VERSION=3.0", Some("text/vcard;version=3.0")),
+            ("Text/VCard;version=\"4.0\"", Some("text/vcard;version=4.0")),
+            ("text/vcard;version=5.0", None),
+            (
+                "text/vcard;version=5.0, application/json;q=0.1",
+                Some("application/json"),
+            ),
+            (
+                "text/vcard;version=3.0;q=0.5, text/vcard;version=4.0;charset=utf-8;q=0.8",
+                Some("text/vcard;version=4.0"),
+            ),
+            (
+                "text/vcard;q=0.1, text/vcard;version=3.0",
+                Some("text/vcard;version=3.0"),
+            ),
+            ("application/json;version=9", Some("application/json")),
+        ] {
+            assert_eq!(chosen(accept), wanted, "{accept}");
+        }
     }
 
     #[test]

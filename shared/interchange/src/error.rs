@@ -50,8 +50,11 @@ pub enum VCardError {
         /// What was sent, in bytes.
         actual: usize,
     },
-    /// More properties than [`PROPERTIES`](crate::limits::PROPERTIES).
-    #[error("the vCard has {actual} properties; at most {limit} are allowed")]
+    /// More properties than [`PROPERTIES`](crate::limits::PROPERTIES) that no member of a card shows
+    /// just as they are.
+    #[error(
+        "the vCard has {actual} properties that a contact can only keep as they are; at most {limit} are allowed"
+    )]
     TooManyProperties {
         /// The most that is allowed.
         limit: usize,

@@ -1,15 +1,15 @@
 //! A card as one vCard.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contacts_card::Card;
 use serde_json::{Map, Value as Json};
 
 use crate::members::{self, Item, VCARD_NAME, VCARD_PARAMS};
 use crate::property::{Property, Value};
-use crate::table::{MAPS, MEMBERS, Place, place};
+use crate::table::{ADDRESS_PARAMS, MAPS, MEMBERS, Place, place};
 use crate::value::{Kind, cut, escape, kind, unescape};
-use crate::{Version, bridge, jcard, v4, write};
+use crate::{Version, beyond, bridge, jcard, pointer, v4, write};
 
 /// Renders a card as one vCard of `version`: CRLF line ends, lines of at most 75 octets.
 ///
@@ -21,8 +21,8 @@ pub fn export(card: &Card, version: Version) -> String {
 }
 
 /// The properties of a card as a vCard of this version, `VERSION` apart.
-pub(crate) fn properties(card: &Map<String, Json>, version: Version) -> Vec<Property> {
-    let mut card = card.clone();
+pub(crate) fn properties(whole: &Map<String, Json>, version: Version) -> Vec<Property> {
+    let mut card = whole.clone();
     let mut kept: Vec<(Property, Vec<String>)> = card
         .shift_remove("vCardProps")
         .as_ref()
@@ -34,7 +34,7 @@ pub(crate) fn properties(card: &Map<String, Json>, version: Version) -> Vec<Prop
         .find(|(property, _)| property.name == "VERSION")
         .and_then(|(property, _)| property.text().parse().ok());
     kept.retain(|(property, _)| property.name != "VERSION");
-    drop_changed(&mut kept, &mut card, imported.unwrap_or(version));
+    drop_changed(&mut kept, &mut card, imported.unwrap_or(version), version);
     if kept.iter().any(|(property, _)| property.name == "UID") {
         card.shift_remove("uid");
     }
@@ -42,15 +42,27 @@ pub(crate) fn properties(card: &Map<String, Json>, version: Version) -> Vec<Prop
     if kept.iter().any(|(property, _)| property.name == "FN") {
         properties.retain(|property| property.param("DERIVED").is_empty());
     }
+    let missing = beyond::missing(&properties, &kept, whole, version);
+    let keyed = imported.is_none() && version == Version::V4_0;
+    for property in &mut properties {
+        let named = keyed || beyond::needs_key(&missing, property);
+        let key = property.take_param(beyond::KEY);
+        if named && !key.is_empty() {
+            property.set_param(v4::prop_id(version), key);
+        }
+    }
+    properties.extend(missing.into_iter().map(|(_, property)| property));
     properties.extend(kept.into_iter().map(|(property, _)| property));
     properties
 }
 
 /// A property that is kept and shown as well is exported as it was kept if the members still show
-/// just that, and then instead of them. Otherwise they were changed, and they alone count.
+/// just that, and then instead of them. Otherwise they were changed, and they alone count; in
+/// another version as well, which has a form of its own.
 fn drop_changed(
     kept: &mut Vec<(Property, Vec<String>)>,
     card: &mut Map<String, Json>,
+    imported: Version,
     version: Version,
 ) {
     let items: Vec<_> = kept
@@ -61,31 +73,40 @@ fn drop_changed(
     if items.is_empty() {
         return;
     }
-    let shown = members::show(&items, version);
-    // Properties that share a member stand or fall together.
-    let mut sharing: HashMap<&str, Vec<usize>> = HashMap::new();
+    let shown = members::show(&items, imported);
+    // Properties that share a member stand or fall together, and fall with one that is around theirs.
+    let mut sharing: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, (_, pointers)) in kept.iter().enumerate() {
         for pointer in pointers {
-            sharing.entry(pointer).or_default().push(at);
+            sharing.entry(pointer.clone()).or_default().push(at);
         }
     }
-    let mut changed: Vec<&str> = sharing
+    let mut changed: Vec<String> = sharing
         .keys()
-        .copied()
-        .filter(|pointer| members::resolve(&shown, pointer) != members::resolve(card, pointer))
+        .filter(|pointer| {
+            let there = pointer::resolve(card, pointer);
+            pointer::resolve(&shown, pointer) != there || version != imported && there.is_some()
+        })
+        .cloned()
         .collect();
     let mut gone = HashSet::new();
     while let Some(pointer) = changed.pop() {
-        for at in sharing.remove(pointer).unwrap_or_default() {
+        for at in sharing.remove(&pointer).unwrap_or_default() {
             if gone.insert(at) {
-                changed.extend(kept[at].1.iter().map(String::as_str));
+                changed.extend(kept[at].1.iter().cloned());
             }
+        }
+        let inside = format!("{pointer}/");
+        let first = sharing.range(inside.clone()..).next();
+        if let Some((next, _)) = first.filter(|(next, _)| next.starts_with(&inside)) {
+            let next = next.clone();
+            changed.extend([pointer, next]);
         }
     }
     let mut at = 0..;
     kept.retain(|_| at.next().is_none_or(|at| !gone.contains(&at)));
     let pointers = kept.iter().flat_map(|(_, pointers)| pointers);
-    members::remove(card, pointers.map(String::as_str));
+    pointer::remove(card, pointers.map(String::as_str));
 }
 
 /// What an object kept beside what it shows.
@@ -94,6 +115,8 @@ struct Beside {
     params: Map<String, Json>,
     name: Option<String>,
     ordered: bool,
+    /// What an address has besides its components.
+    place: Vec<(&'static str, String)>,
 }
 
 /// The properties made from members.
@@ -102,26 +125,16 @@ fn made(mut card: Map<String, Json>, version: Version, imported: bool) -> Vec<Pr
     if let Some(uid) = card.shift_remove("uid").as_ref().and_then(Json::as_str) {
         out.push(Property::new("UID", uid));
     }
-    let mut vendor = Vec::new();
-    card.retain(|name, value| {
-        // What calcard makes of localizations does not come back as such.
-        let known = MEMBERS.contains(&name.as_str()) && name != "localizations";
-        if !known {
-            let mut property = Property::new("JSPROP", escape(&value.to_string()));
-            property.push_param("JSPTR", name.replace('~', "~0").replace('/', "~1"));
-            vendor.push(property);
-        }
-        known
-    });
+    // What calcard makes of localizations does not come back as such.
+    card.retain(|name, _| MEMBERS.contains(&name.as_str()) && name != "localizations");
     let ordered_name = is_ordered(card.get("name"));
     let mut beside = HashMap::new();
     for path in MAPS {
         take_beside(&mut card, path, &mut beside);
     }
-    take_places(&mut card, &mut out);
+    take_places(&mut card, &mut out, &mut beside);
     out.extend(bridge::to_properties(card));
-    out.extend(vendor);
-    out.retain(|property| keep(property, version, imported));
+    out.retain(|property| keep(property, imported));
     if !imported && version != Version::V4_0 && !out.iter().any(|property| property.name == "N") {
         // Mandatory before 4.0 (RFC 2426 section 3.1.2).
         out.push(Property::new("N", ";;;;"));
@@ -139,9 +152,9 @@ fn made(mut card: Map<String, Json>, version: Version, imported: bool) -> Vec<Pr
             found.unwrap_or(&Beside::default()),
             ordered_name,
             version,
-            imported,
         );
     }
+    out.retain(|property| !v4::is_later(&property.name, version));
     out
 }
 
@@ -171,56 +184,58 @@ fn take_beside(card: &mut Map<String, Json>, path: &'static [&'static str], besi
             params,
             name,
             ordered,
+            place: Vec::new(),
         };
         beside.insert((path, key.clone()), found);
     }
 }
 
 /// An address with nothing but a time zone or coordinates is a `TZ` or a `GEO` (RFC 9555 section
-/// 2.8).
-fn take_places(card: &mut Map<String, Json>, out: &mut Vec<Property>) {
+/// 2.8); with more, they are parameters (section 2.4.1).
+fn take_places(card: &mut Map<String, Json>, out: &mut Vec<Property>, beside: &mut Besides) {
     let Some(addresses) = card.get_mut("addresses").and_then(Json::as_object_mut) else {
         return;
     };
     addresses.retain(|key, address| {
-        let Some(address) = address.as_object() else {
+        let Some(address) = address.as_object_mut() else {
             return true;
         };
-        let mut members = address.iter().filter(|(name, _)| *name != "@type");
-        let (Some((name, Json::String(value))), None) = (members.next(), members.next()) else {
-            return true;
-        };
-        let name = match name.as_str() {
-            "timeZone" => "TZ",
-            "coordinates" => "GEO",
-            _ => return true,
-        };
-        let mut property = Property::new(name, value.as_str());
-        property.push_param("PROP-ID", key);
-        out.push(property);
-        false
+        let mut place = Vec::new();
+        for (param, member) in ADDRESS_PARAMS {
+            if let Some(Json::String(value)) = address.get(*member) {
+                place.push((*param, value.clone()));
+                address.shift_remove(*member);
+            }
+        }
+        if let [(name @ ("TZ" | "GEO"), value)] = place.as_slice()
+            && address.keys().all(|name| name == "@type")
+        {
+            let mut property = Property::new(name, value.as_str());
+            property.push_param("PROP-ID", key);
+            out.push(property);
+            return false;
+        }
+        if let Some(beside) = beside.get_mut(&(&["addresses"], key.clone())) {
+            beside.place = place;
+        }
+        true
     });
     if addresses.is_empty() {
         card.shift_remove("addresses");
     }
 }
 
-/// Older versions have no JSPROP. A vCard that had no name is given none.
-fn keep(property: &Property, version: Version, imported: bool) -> bool {
+/// What calcard has no property for is found otherwise. A vCard that had no name is given none.
+fn keep(property: &Property, imported: bool) -> bool {
     match property.name.as_str() {
-        "JSPROP" => version == Version::V4_0,
+        "JSPROP" => false,
+        "SOCIALPROFILE" => !property.text().is_empty() || !property.param("USERNAME").is_empty(),
         "FN" if imported => property.param("DERIVED").is_empty() || !property.text().is_empty(),
         _ => true,
     }
 }
 
-fn finish(
-    property: &mut Property,
-    beside: &Beside,
-    ordered_name: bool,
-    version: Version,
-    imported: bool,
-) {
+fn finish(property: &mut Property, beside: &Beside, ordered_name: bool, version: Version) {
     if let Some(name) = beside.name.as_deref()
         && property.name == "SOCIALPROFILE"
         && name == "IMPP"
@@ -236,9 +251,11 @@ fn finish(
     if !ordered {
         property.take_param("JSCOMPS");
     }
-    if imported {
-        property.take_param("PROP-ID");
+    for (param, value) in &beside.place {
+        property.set_param(param, vec![value.clone()]);
     }
+    let key = property.take_param("PROP-ID");
+    property.set_param(beyond::KEY, key);
     match property.name.as_str() {
         "ADR" => shorten_address(property, version),
         "N" => shorten_name(property, version),

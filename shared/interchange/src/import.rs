@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
+use contacts_card::limits::NESTING;
 use contacts_card::{Card, CardError};
 use serde_json::{Map, Value as Json};
 
@@ -38,12 +39,6 @@ pub fn import(vcard: &[u8], default_uid: &str) -> Result<Imported, VCardError> {
         });
     }
     let (version, properties) = read(vcard)?;
-    if properties.len() > PROPERTIES {
-        return Err(VCardError::TooManyProperties {
-            limit: PROPERTIES,
-            actual: properties.len(),
-        });
-    }
     let (card, _) = Draft::new(properties, version, default_uid).finish()?;
     Ok(Imported { card, version })
 }
@@ -82,6 +77,7 @@ impl<'a> Draft<'a> {
             } else {
                 Way::Kept
             };
+            self.check()?;
             let members = self.assemble();
             let altered = self.altered(&members);
             if !altered.is_empty() {
@@ -100,7 +96,20 @@ impl<'a> Draft<'a> {
         }
         let all = self.groups.all();
         self.degrade(&all, Way::Kept);
+        self.check()?;
         Ok((Card::parse(Json::Object(self.assemble()))?, ROUNDS + 1))
+    }
+
+    /// What is kept once is never shown alone again.
+    fn check(&self) -> Result<(), VCardError> {
+        let kept = self.items.iter().filter(|(_, way)| *way != Way::Shown);
+        match kept.count() {
+            actual if actual > PROPERTIES => Err(VCardError::TooManyProperties {
+                limit: PROPERTIES,
+                actual,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn assemble(&self) -> Map<String, Json> {
@@ -218,8 +227,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The properties that share members with each other, directly or through others: they are shown
-/// together or not at all.
+/// The properties that share members with each other, or are inside one another's, directly or
+/// through others: they are shown together or not at all.
 struct Groups {
     /// By the pointers of their members.
     pointers: BTreeMap<String, usize>,
@@ -246,6 +255,12 @@ impl Groups {
                         parents[a.max(b)] = a.min(b);
                     }
                 }
+            }
+        }
+        for (pointer, at) in &firsts {
+            for outer in around(pointer).filter_map(|outer| firsts.get(outer)) {
+                let (a, b) = (root(&mut parents, *at), root(&mut parents, *outer));
+                parents[a.max(b)] = a.min(b);
             }
         }
         let mut groups = Self {
@@ -289,11 +304,15 @@ impl Groups {
 
     /// Those with the member at this pointer, with members inside it, or with one around it.
     fn around(&self, pointer: &str) -> Vec<usize> {
-        let outer = pointer
-            .match_indices('/')
-            .filter_map(|(at, _)| self.pointers.get(&pointer[..at]).copied());
+        let outer = around(pointer).filter_map(|outer| self.pointers.get(outer).copied());
         outer.chain(self.within(pointer)).collect()
     }
+}
+
+/// The pointers to what is around the member at this one.
+fn around(pointer: &str) -> impl Iterator<Item = &str> {
+    let slashes = pointer.match_indices('/').take(NESTING);
+    slashes.map(|(at, _)| &pointer[..at])
 }
 
 /// The root of a tree of parents, whose branches it shortens.

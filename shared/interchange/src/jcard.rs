@@ -47,11 +47,15 @@ pub(crate) fn property(entry: &Json) -> Option<(Property, Vec<String>)> {
     for (name, value) in params.as_object()? {
         let values = texts(value);
         match name.as_str() {
-            "group" => property.group = values.into_iter().next().filter(|group| is_token(group)),
+            "group" => property.group = group(values),
             LINK => pointers = values,
             name if !is_token(name) => {}
             _ => property.set_param(&name.to_ascii_uppercase(), values),
         }
+    }
+    // What is before a dot would be read as a group.
+    if property.group.is_none() && property.name.find('.').is_some_and(|dot| dot > 0) {
+        return None;
     }
     let kind = kind.as_str()?;
     let opaque = kind.eq_ignore_ascii_case("unknown");
@@ -115,6 +119,12 @@ fn strings(values: &[String]) -> Json {
         [value] => Json::from(value.as_str()),
         values => Json::from(values),
     }
+}
+
+/// The group that a parameter names: the name of the property comes after the first dot.
+pub(crate) fn group(values: Vec<String>) -> Option<String> {
+    let group = values.into_iter().next();
+    group.filter(|group| is_token(group) && !group.contains('.'))
 }
 
 /// Whether this can be written as a name. What comes from JSON may be anything, a whole line of

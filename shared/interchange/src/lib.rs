@@ -20,7 +20,9 @@
 //! # How a property is kept
 //! In the first of these ways that is exact:
 //!
-//! 1. As the JSContact member that RFC 9555 section 2 names. Its group, and parameters that JSContact
+//! 1. As the JSContact member that RFC 9555 section 2 names: `LABEL`, `GEO` and `TZ` of an `ADR` as
+//!    members of its address, `BIRTHPLACE` and `DEATHPLACE` as the place of an anniversary that has a
+//!    date (`GENDER` has no member). Its group, and parameters that JSContact
 //!    has no place for, are in the `vCardParams` of its object (RFC 9555 section 3.2); an `IMPP` says
 //!    so in `vCardName`.
 //! 2. As that member, for reading, and unchanged in `vCardProps` (RFC 9555 section 3.1, in jCard form,
@@ -33,14 +35,28 @@
 //! # After a change
 //! One rule: **a member that was changed counts, and the property kept for it does not.** A property
 //! of way 2 leaves as it is kept as long as converting it gives just what its members are now;
-//! otherwise the members are exported and it is not. Nothing else is touched by a change.
+//! otherwise the members are exported and it is not. Nothing else is touched by a change. In another
+//! version than the vCard's own, all properties of way 2 are made anew from their members, where they
+//! have any.
 //!
-//! # Cards written as JSON
-//! leave as 4.0 with all they have: `PROP-ID` (RFC 9554 section 4.7), `JSCOMPS` where components are
-//! ordered, and `JSPROP` for members no property shows and for `localizations` (RFC 9555 sections
-//! 3.3.1 and 3.2.1), which import reads. Older versions have none of these, and seven components of
-//! `ADR` instead of eighteen; members that they cannot express are left out.
+//! # What a version lacks
+//! One rule: **what the properties do not show leaves as `JSPROP`** (RFC 9555 section 3.2.1): the
+//! pointer to a member, and the member as JSON. Versions before 4.0, which let everybody define names
+//! that start with `X-`, have it as `X-JSPROP;X-JSPTR=…`. [`export`] does not trust the conversion
+//! either: it reads the properties it has made, as an import would, and compares each member. So no
+//! vCard has a property or a parameter that is unknown to its version, but for those it was sent with:
+//! in 2.1 and 3.0, `kind`, `relatedTo`, the country code of an address or the eleven components that
+//! RFC 9554 added to it are in `X-JSPROP`, other programs pass over it, and [`import`] brings each
+//! member back. A pointer never leads into a list. Where more than 100 would be needed, each is to a
+//! whole member of the card.
+//!
+//! An object that a pointer leads into has its key in `PROP-ID` (RFC 9554 section 4.7), before 4.0 in
+//! `X-PROP-ID`. Cards that never were a vCard leave as 4.0 with all their keys, and with `JSCOMPS`
+//! where components are ordered. What is lost on the way through a vCard: keys that no pointer leads
+//! to, `@type` where it goes without saying, and members of the card whose own names have a CR (before
+//! 4.0: also a line feed or a quote).
 
+mod beyond;
 mod bridge;
 mod error;
 mod export;
@@ -51,6 +67,7 @@ mod lines;
 mod members;
 mod params;
 mod plan;
+mod pointer;
 mod property;
 mod read;
 mod split;
@@ -64,5 +81,5 @@ mod write;
 pub use error::VCardError;
 pub use export::export;
 pub use import::{Imported, import};
-pub use split::split;
+pub use split::{Piece, split};
 pub use version::{UnknownVersion, Version};

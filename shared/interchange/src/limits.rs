@@ -3,7 +3,9 @@
 /// Bytes of one vCard, from `BEGIN` through `END` and its line ending.
 pub const VCARD_BYTES: usize = 256 * 1024;
 
-/// Properties of one vCard: what a card may hold in `vCardProps`, beside the version.
+/// Properties of one vCard that no member of a card shows just as they are: what it may hold in
+/// `vCardProps`, beside the version. Those that are shown have the limits of their members, so that
+/// what fits a card fits a vCard.
 pub const PROPERTIES: usize = contacts_card::limits::ENTRIES - 1;
 
 /// Parameters of one property, each value counted.

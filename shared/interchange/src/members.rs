@@ -1,9 +1,8 @@
 //! The members of a card that show vCard properties, and what is kept beside them.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::{Map, Value as Json};
 
+use crate::pointer::{insert, resolve_mut};
 use crate::property::{Param, Property, Value};
 use crate::table::{MEMBERS, Place, place};
 use crate::{Version, bridge, jcard, v4};
@@ -32,8 +31,14 @@ impl Item {
     /// The JSON pointers, without the leading slash, of the members that show the property.
     pub(crate) fn pointers(&self) -> Vec<String> {
         match self.property.name.as_str() {
-            "JSPROP" => return self.property.param("JSPTR").to_vec(),
+            "JSPROP" | "X-JSPROP" => return self.property.pointer().to_vec(),
             "FN" => return vec!["name/full".to_owned()],
+            name if is_place(name) => {
+                let pointers = self.keys.iter();
+                return pointers
+                    .map(|key| format!("anniversaries/{key}/place"))
+                    .collect();
+            }
             "N" => return NAME_PARTS.map(str::to_owned).to_vec(),
             _ => {}
         }
@@ -52,22 +57,33 @@ impl Item {
 
     /// The inverse of [`Item::pointers`].
     pub(crate) fn at(property: Property, pointers: &[String]) -> Self {
-        let keys = match place(&property.name) {
-            Place::Map(_) => pointers
-                .iter()
-                .filter_map(|pointer| pointer.rsplit('/').next())
-                .map(str::to_owned)
-                .collect(),
-            _ => Vec::new(),
+        // Counted from behind: the key of `anniversaries/bday1/place` is not the last name.
+        let key = match place(&property.name) {
+            Place::Map(_) => Some(0),
+            _ if is_place(&property.name) => Some(1),
+            _ => None,
         };
+        let pointers = pointers.iter();
+        let keys = pointers
+            .filter_map(|pointer| pointer.rsplit('/').nth(key?))
+            .map(str::to_owned)
+            .collect();
         Self { property, keys }
     }
+}
+
+/// Whether properties of this name are the place of an anniversary, whose date is another property.
+pub(crate) fn is_place(name: &str) -> bool {
+    matches!(name, "BIRTHPLACE" | "DEATHPLACE")
 }
 
 /// The members that show these properties of a vCard of this version, in a fixed order.
 pub(crate) fn show(items: &[Item], version: Version) -> Map<String, Json> {
     let mut made = bridge::to_members(items.iter().flat_map(|item| fed(item, version)).collect());
-    for item in items {
+    // What is inside others comes after them.
+    let mut order: Vec<_> = items.iter().collect();
+    order.sort_by_key(|item| (item.property.is_jsprop(), is_place(&item.property.name)));
+    for item in order {
         add(&mut made, item, version);
     }
     let mut members = Map::new();
@@ -83,7 +99,8 @@ pub(crate) fn show(items: &[Item], version: Version) -> Map<String, Json> {
 
 /// What calcard gets of a property: nothing of those that this module shows itself.
 fn fed(item: &Item, version: Version) -> Vec<Property> {
-    if matches!(item.property.name.as_str(), "UID" | "TZ" | "GEO" | "JSPROP") {
+    let name = item.property.name.as_str();
+    if matches!(name, "UID" | "TZ" | "GEO") || is_place(name) || item.property.is_jsprop() {
         return Vec::new();
     }
     let shown = v4::shown(&item.property, version);
@@ -110,8 +127,8 @@ fn add(members: &mut Map<String, Json>, item: &Item, version: Version) {
         ("UID", _) => {
             members.insert("uid".into(), text(property).into());
         }
-        ("JSPROP", _) => {
-            if let [pointer] = property.param("JSPTR")
+        ("JSPROP" | "X-JSPROP", _) => {
+            if let [pointer] = property.pointer()
                 && let Ok(value) = serde_json::from_str(&text(property))
             {
                 insert(members, pointer, value);
@@ -127,6 +144,27 @@ fn add(members: &mut Map<String, Json>, item: &Item, version: Version) {
                 "coordinates",
                 coordinates(&text(property), version),
             );
+        }
+        (name, Some(key)) if is_place(name) => {
+            let text = text(property);
+            let member = match text.starts_with("geo:") {
+                true => "coordinates",
+                false => "full",
+            };
+            let place = Map::from_iter([(member.to_owned(), text.into())]);
+            insert(members, &format!("anniversaries/{key}/place"), place.into());
+        }
+        ("ADR", Some(key)) => {
+            for param in &property.params {
+                let (member, value) = match v4::address_member(property, param) {
+                    Some(("timeZone", [zone])) => ("timeZone", time_zone(zone)),
+                    Some((member, [value])) => (member, Some(value.clone())),
+                    _ => continue,
+                };
+                if let Some(value) = value {
+                    insert(members, &format!("addresses/{key}/{member}"), value.into());
+                }
+            }
         }
         _ => {}
     }
@@ -190,10 +228,11 @@ pub(crate) fn map_at<'a>(
 /// The member of a card that a property is shown in.
 pub(crate) fn top(property: &Property) -> String {
     match place(&property.name) {
+        _ if is_place(&property.name) => "anniversaries".to_owned(),
         Place::Map(path) => path[0].to_owned(),
         Place::Member(member) | Place::First(member) => member.to_owned(),
         Place::Nowhere => {
-            let pointer = property.param("JSPTR").first().map(String::as_str);
+            let pointer = property.pointer().first().map(String::as_str);
             let first = pointer.unwrap_or_default().split('/').next();
             first.unwrap_or_default().to_owned()
         }
@@ -254,76 +293,6 @@ fn coordinates(text: &str, version: Version) -> Option<String> {
     (number(latitude) && number(longitude)).then(|| format!("geo:{latitude},{longitude}"))
 }
 
-/// The value at a pointer that has no leading slash.
-pub(crate) fn resolve<'a>(members: &'a Map<String, Json>, pointer: &str) -> Option<&'a Json> {
-    let mut names = pointer.split('/').map(unescape_name);
-    let first = members.get(&names.next()?)?;
-    names.try_fold(first, |value, name| value.get(name))
-}
-
-fn resolve_mut<'a>(members: &'a mut Map<String, Json>, pointer: &str) -> Option<&'a mut Json> {
-    let mut names = pointer.split('/').map(unescape_name);
-    let first = members.get_mut(&names.next()?)?;
-    names.try_fold(first, |value, name| value.get_mut(name))
-}
-
-/// RFC 6901 section 4.
-fn unescape_name(name: &str) -> String {
-    name.replace("~1", "/").replace("~0", "~")
-}
-
-/// Adds a member that the card does not have yet, to an object that it has.
-fn insert(members: &mut Map<String, Json>, pointer: &str, value: Json) {
-    let (parent, name) = match pointer.rsplit_once('/') {
-        Some((parent, name)) => (
-            resolve_mut(members, parent).and_then(Json::as_object_mut),
-            name,
-        ),
-        None => (Some(members), pointer),
-    };
-    let reserved = [
-        "@type",
-        "version",
-        "uid",
-        "vCardProps",
-        VCARD_PARAMS,
-        VCARD_NAME,
-    ];
-    if let Some(parent) = parent
-        && !reserved.contains(&name)
-    {
-        parent.entry(unescape_name(name)).or_insert(value);
-    }
-}
-
-/// Removes the values at these pointers, and the maps they leave empty.
-pub(crate) fn remove<'a>(
-    members: &mut Map<String, Json>,
-    pointers: impl IntoIterator<Item = &'a str>,
-) {
-    // By first name, so that each object is gone through once.
-    let mut inner: HashMap<String, Vec<&str>> = HashMap::new();
-    let mut whole = HashSet::new();
-    for pointer in pointers {
-        match pointer.split_once('/') {
-            Some((name, rest)) => inner.entry(unescape_name(name)).or_default().push(rest),
-            None => {
-                whole.insert(unescape_name(pointer));
-            }
-        }
-    }
-    members.retain(|name, value| {
-        if whole.contains(name) {
-            return false;
-        }
-        if let (Some(pointers), Some(child)) = (inner.get(name), value.as_object_mut()) {
-            remove(child, pointers.iter().copied());
-            return !child.is_empty();
-        }
-        true
-    });
-}
-
 /// Puts the parameters that an object kept beside it back into the property made from it. Those that
 /// JSContact shows are the object's to say: a type that it no longer has is gone.
 pub(crate) fn restore(property: &mut Property, kept: &Map<String, Json>, version: Version) {
@@ -331,12 +300,7 @@ pub(crate) fn restore(property: &mut Property, kept: &Map<String, Json>, version
         let values = jcard::texts(value);
         let name = name.to_ascii_uppercase();
         match name.as_str() {
-            "GROUP" => {
-                property.group = values
-                    .into_iter()
-                    .next()
-                    .filter(|group| jcard::is_token(group))
-            }
+            "GROUP" => property.group = jcard::group(values),
             name if !jcard::is_token(name) => {}
             "TYPE" => restore_types(property, values, version),
             _ if property.param(&name).is_empty() => property.params.push(Param { name, values }),

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::limits::PROPERTIES;
+use contacts_card::limits::ENTRIES;
+
+use crate::beyond::KEY;
 use crate::members::Item;
 use crate::property::Property;
 use crate::table::{Place, place};
@@ -24,11 +26,11 @@ pub(crate) fn plan(properties: Vec<Property>) -> Vec<(Item, Way)> {
     let long = too_long(&properties);
     let mut firsts = HashSet::new();
     let mut keys = Keys::default();
-    properties
+    let mut items: Vec<_> = properties
         .into_iter()
         .map(|property| {
             let (keys, way) = match place(&property.name) {
-                _ if property.name == "JSPROP" => (Vec::new(), Way::Shown),
+                _ if property.is_jsprop() => (Vec::new(), Way::Shown),
                 // A name made up from others is made up again.
                 _ if property.name == "FN" && !property.param("DERIVED").is_empty() => {
                     (Vec::new(), Way::Kept)
@@ -43,24 +45,43 @@ pub(crate) fn plan(properties: Vec<Property>) -> Vec<(Item, Way)> {
             };
             (Item { property, keys }, way)
         })
-        .collect()
+        .collect();
+    for (place, date) in [("BIRTHPLACE", "BDAY"), ("DEATHPLACE", "DEATHDATE")] {
+        let first = |name: &str| {
+            items
+                .iter()
+                .position(|(item, _)| item.property.name == name)
+        };
+        let (Some(place), Some(date)) = (first(place), first(date)) else {
+            continue;
+        };
+        let (date, way) = items[date].clone();
+        let (item, _) = &items[place];
+        let is_known = item.property.text().starts_with("geo:") || !item.property.is_of_type("uri");
+        if is_known && way == Way::Shown && item.property.param("ENCODING").is_empty() {
+            items[place].0.keys = date.keys;
+            items[place].1 = way;
+        }
+    }
+    items
 }
 
-/// The names of properties that have, together, more values than a card may have of a kind.
+/// The names of properties that have, together, more values than a card may have of a kind. Of `ADR`
+/// one may have them alone.
 fn too_long(properties: &[Property]) -> HashSet<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    for property in properties {
-        if matches!(
-            property.name.as_str(),
-            "N" | "ADR" | "ORG" | "NICKNAME" | "CATEGORIES"
-        ) {
-            *counts.entry(&property.name).or_default() +=
-                property.text().matches([',', ';']).count();
-        }
+    for property in properties.iter().filter(|property| !property.is_jsprop()) {
+        let separators = property.text().matches([',', ';']).count();
+        let count = counts.entry(&property.name).or_default();
+        *count += match property.name.as_str() {
+            "N" | "ORG" | "NICKNAME" | "CATEGORIES" => 1 + separators,
+            "ADR" if separators >= ENTRIES => 1 + separators,
+            _ => 1,
+        };
     }
     counts
         .into_iter()
-        .filter(|(_, count)| *count > PROPERTIES)
+        .filter(|(_, count)| *count > ENTRIES)
         .map(|(name, _)| name.to_owned())
         .collect()
 }
@@ -80,10 +101,11 @@ impl Keys {
             ("NICKNAME", Decoded::Parts(parts)) => parts[0].len(),
             _ => 1,
         };
-        let own = match property.param("PROP-ID") {
-            [id] if count == 1 && is_id(id) => Some(id.clone()),
-            _ => None,
-        };
+        let own = [KEY, "PROP-ID", "X-PROP-ID"]
+            .iter()
+            .find_map(|name| property.param(name).first())
+            .filter(|id| count == 1 && is_id(id))
+            .cloned();
         if let Some(own) = own
             && self.taken.insert((path, own.clone()))
         {
@@ -107,7 +129,7 @@ impl Keys {
 }
 
 fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
+    (1..=255).contains(&id.len())
         && id
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))

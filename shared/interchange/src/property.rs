@@ -53,6 +53,19 @@ impl Property {
         matches!(self.param("VALUE"), [value] if value.eq_ignore_ascii_case(name))
     }
 
+    /// Whether its value is a member of a card (RFC 9555 section 3.2.1).
+    pub(crate) fn is_jsprop(&self) -> bool {
+        matches!(self.name.as_str(), "JSPROP" | "X-JSPROP")
+    }
+
+    /// Where that member is.
+    pub(crate) fn pointer(&self) -> &[String] {
+        match self.param("JSPTR") {
+            [] => self.param("X-JSPTR"),
+            pointer => pointer,
+        }
+    }
+
     /// Adds a value to a parameter.
     pub(crate) fn push_param(&mut self, name: &str, value: impl Into<String>) {
         match self.params.iter_mut().find(|param| param.name == name) {

@@ -7,7 +7,7 @@ pub(crate) enum Place {
     Map(&'static [&'static str]),
     /// As, or within, this member, together with others of this place.
     Member(&'static str),
-    /// As this member, if it is the first of its name.
+    /// As the member at this pointer, if it is the first of its name.
     First(&'static str),
     /// Nowhere.
     Nowhere,
@@ -23,6 +23,7 @@ pub(crate) fn place(name: &str) -> Place {
         "LANGUAGE" => Place::First("language"),
         "CREATED" => Place::First("created"),
         "REV" => Place::First("updated"),
+        "GRAMGENDER" => Place::First("speakToAs/grammaticalGender"),
         "CATEGORIES" => Place::Member("keywords"),
         "MEMBER" => Place::Member("members"),
         "RELATED" => Place::Member("relatedTo"),
@@ -106,6 +107,13 @@ pub(crate) const MEMBERS: &[&str] = &[
     "vCardProps",
 ];
 
+/// The parameters of `ADR` that show as members of the address (RFC 9555 section 2.4.1).
+pub(crate) const ADDRESS_PARAMS: &[(&str, &str)] = &[
+    ("LABEL", "full"),
+    ("GEO", "coordinates"),
+    ("TZ", "timeZone"),
+];
+
 /// Whether JSContact shows this parameter of this property (`TYPE` apart: see [`shows_type`]).
 pub(crate) fn shows_param(property: &str, param: &str) -> bool {
     match param {
@@ -133,7 +141,7 @@ pub(crate) fn shows_param(property: &str, param: &str) -> bool {
         ),
         "LABEL" => matches!(
             property,
-            "ADR" | "EMAIL" | "URL" | "PHOTO" | "LOGO" | "SOUND" | "KEY"
+            "EMAIL" | "URL" | "PHOTO" | "LOGO" | "SOUND" | "KEY"
         ),
         "MEDIATYPE" => matches!(
             property,

@@ -2,13 +2,78 @@
 //! properties of 4.0 to the form of the older versions (RFC 6350 appendix A, RFC 2426 section 5).
 
 use crate::Version;
-use crate::property::{Property, Value};
-use crate::table::{shows_param, shows_type};
+use crate::property::{Param, Property, Value};
+use crate::table::{ADDRESS_PARAMS, shows_param, shows_type};
 use crate::value::{Decoded, Kind, decode, encode, escape, kind};
 
 const OCTETS: &str = "application/octet-stream";
 /// Values of `TYPE` beside binary data that name no format.
 const NO_FORMATS: &[&str] = &["home", "work", "pref", "internet"];
+
+/// Properties that are made of members and came with 4.0 (RFC 6350, 6474, 6715, 8605 and 9554).
+const LATER: &[&str] = &[
+    "ANNIVERSARY",
+    "BIRTHPLACE",
+    "CONTACT-URI",
+    "CREATED",
+    "DEATHDATE",
+    "DEATHPLACE",
+    "EXPERTISE",
+    "GRAMGENDER",
+    "HOBBY",
+    "INTEREST",
+    "KIND",
+    "LANG",
+    "LANGUAGE",
+    "MEMBER",
+    "ORG-DIRECTORY",
+    "PRONOUNS",
+    "RELATED",
+    "SOCIALPROFILE",
+];
+/// Parameters that did so.
+const LATER_PARAMS: &[&str] = &[
+    "AUTHOR",
+    "AUTHOR-NAME",
+    "CALSCALE",
+    "CC",
+    "CREATED",
+    "DERIVED",
+    "GEO",
+    "INDEX",
+    "JSCOMPS",
+    "LABEL",
+    "LEVEL",
+    "MEDIATYPE",
+    "PHONETIC",
+    "PREF",
+    "SCRIPT",
+    "SERVICE-TYPE",
+    "SORT-AS",
+    "TZ",
+    "USERNAME",
+];
+
+/// Whether this version does not have the property yet.
+pub(crate) fn is_later(name: &str, version: Version) -> bool {
+    version != Version::V4_0 && LATER.contains(&name)
+}
+
+/// What this version calls `JSPROP` (RFC 9555 section 3.2.1) and its parameter `JSPTR`.
+pub(crate) fn jsprop(version: Version) -> (&'static str, &'static str) {
+    match version {
+        Version::V4_0 => ("JSPROP", "JSPTR"),
+        _ => ("X-JSPROP", "X-JSPTR"),
+    }
+}
+
+/// What this version calls `PROP-ID` (RFC 9554 section 4.7).
+pub(crate) fn prop_id(version: Version) -> &'static str {
+    match version {
+        Version::V4_0 => "PROP-ID",
+        _ => "X-PROP-ID",
+    }
+}
 
 /// The part of a property that JSContact shows, as 4.0 has it.
 pub(crate) fn shown(property: &Property, version: Version) -> Property {
@@ -51,19 +116,31 @@ pub(crate) fn shown(property: &Property, version: Version) -> Property {
 }
 
 /// The parameters that have to be kept beside what JSContact shows.
-pub(crate) fn hidden(property: &Property, version: Version) -> Vec<crate::property::Param> {
+pub(crate) fn hidden(property: &Property, version: Version) -> Vec<Param> {
     property
         .params
         .iter()
         .filter(|param| {
             if param.name == "TYPE" {
                 !types_are_exact(property, &param.values, version)
+            } else if let Some((_, [_])) = address_member(property, param) {
+                false
             } else {
                 !shows_param(&property.name, &param.name) || !is_plain(&param.values)
             }
         })
         .cloned()
         .collect()
+}
+
+/// The member of an address that shows this parameter, and the values of the latter.
+pub(crate) fn address_member<'a>(
+    property: &Property,
+    param: &'a Param,
+) -> Option<(&'static str, &'a [String])> {
+    let mut known = ADDRESS_PARAMS.iter();
+    let (_, member) = known.find(|(name, _)| property.name == "ADR" && *name == param.name)?;
+    Some((member, &param.values))
 }
 
 /// Whether these types come back from JSContact as they are: spelling and order included.
@@ -173,12 +250,12 @@ pub(crate) fn adapt(property: &mut Property, version: Version) {
     if version == Version::V4_0 {
         return;
     }
-    for param in ["PROP-ID", "JSCOMPS", "DERIVED", "JSPTR"] {
-        property.take_param(param);
-    }
-    if property.take_param("PREF") == ["1"] {
+    if property.param("PREF") == ["1"] {
         property.push_param("TYPE", "PREF");
     }
+    property
+        .params
+        .retain(|param| !LATER_PARAMS.contains(&param.name.as_str()));
     let text = property.text().to_owned();
     if is_date(&property.name) {
         property.value = Value::Text(extended(&text));
@@ -194,7 +271,6 @@ pub(crate) fn adapt(property: &mut Property, version: Version) {
             "TYPE",
             Some(format).filter(|f| !f.is_empty()).into_iter().collect(),
         );
-        property.take_param("MEDIATYPE");
         property.value = Value::Binary(bytes);
     } else if version == Version::V2_1 && kind(property) != Kind::Plain {
         property.value = Value::Text(text.replace("\\n", "\r\\n"));

@@ -21,6 +21,7 @@ pub(crate) enum Kind {
 const TEXT: &[&str] = &[
     "FN",
     "JSPROP",
+    "X-JSPROP",
     "EMAIL",
     "TEL",
     "TITLE",

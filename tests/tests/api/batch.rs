@@ -168,3 +168,23 @@ async fn a_batch_that_cannot_be_read_is_refused_whole() {
     assert_eq!(answer["items"][0]["status"], 422);
     assert_eq!(answer["items"][1]["status"], 201);
 }
+
+#[tokio::test]
+async fn what_is_no_vcard_is_refused_in_its_place_and_the_others_are_created() {
+    let me = somebody().await;
+    let whole = |name: &str| format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{name}\r\nEND:VCARD\r\n");
+    let open = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Open\r\n";
+    let (ada, bob, carl) = (whole("Ada"), whole("Bob"), whole("Carl"));
+    let body = format!("{ada}junk\r\nmore junk\r\n{bob}{open}{carl}{open}");
+    let answer = ok(&me.post_vcard(BATCH, body.as_bytes()).await);
+    let outcomes = answer["items"].as_array().unwrap();
+    let statuses: Vec<_> = outcomes.iter().map(|one| one["status"].clone()).collect();
+    assert_eq!(statuses, [201, 422, 201, 422, 201, 422]);
+    for (at, line) in [(1, "line 5"), (3, "line 11"), (5, "line 18")] {
+        let error = &outcomes[at]["error"];
+        assert_eq!(error["type"], "/docs#problem-invalid-vcard");
+        assert!(text(&error["detail"]).contains(line), "{error}");
+    }
+    assert_eq!(me.all(CONTACTS).await.unwrap().len(), 3);
+    me.app.check().await.unwrap();
+}

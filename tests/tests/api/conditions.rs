@@ -3,7 +3,7 @@
 use contacts_tests::client::Request;
 use serde_json::json;
 
-use crate::support::{CONTACTS, add, at, card, ok, problem, somebody, text};
+use crate::support::{CONTACTS, add, at, body, card, created, ok, problem, somebody, text};
 
 fn vcard_tag(etag: &str) -> String {
     format!("{}-v\"", etag.trim_end_matches('"'))
@@ -143,11 +143,22 @@ async fn accept_chooses_between_json_and_vcard() {
                 "{accept}"
             );
         }
-        for accept in ["image/png", "*/*;q=0", "text/html"] {
+        for accept in [
+            "image/png",
+            "*/*;q=0",
+            "text/html",
+            "text/vcard;version=5.0",
+        ] {
             let refused = problem(&get(accept).await, 406, "not-acceptable");
             assert_eq!(
                 refused["offered"],
-                json!(["application/json", "text/vcard"])
+                json!([
+                    "application/json",
+                    "text/vcard",
+                    "text/vcard;version=4.0",
+                    "text/vcard;version=3.0",
+                    "text/vcard;version=2.1"
+                ])
             );
         }
     }
@@ -165,4 +176,61 @@ async fn of_two_writers_with_one_etag_one_wins() {
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412]);
+}
+
+#[tokio::test]
+async fn a_vcard_can_be_had_in_another_version_than_it_was_sent_in() {
+    let me = somebody().await;
+    let sent = b"BEGIN:VCARD\r\nVERSION:3.0\r\nN:King;Ada;;;\r\nFN:Ada King\r\nBDAY:1815-12-10\r\nitem1.TEL;TYPE=Cell:1\r\nEND:VCARD\r\n";
+    let contact = created(&me.post_vcard(CONTACTS, sent).await);
+    add(&me, "Bob").await;
+    let etag = text(&contact["etag"]).to_owned();
+    let own = vcard_tag(&etag);
+    let get = |path: String, version: &str| {
+        let accept = format!("text/vcard;version={version}");
+        me.send(Request::new("GET", path).header("accept", &accept))
+    };
+    let same = get(at(&contact), "3.0").await;
+    assert_eq!(same.body, sent, "as it was sent");
+    assert_eq!(same.text("etag"), Some(&*own));
+    let mut tags = vec![etag.clone(), own];
+    for (version, line) in [("4.0", "BDAY:18151210\r\n"), ("2.1", "BDAY:1815-12-10\r\n")] {
+        let answer = get(at(&contact), version).await;
+        assert_eq!(
+            answer.text("content-type"),
+            Some("text/vcard; charset=utf-8")
+        );
+        let text = body(&answer);
+        assert!(text.contains(&format!("VERSION:{version}\r\n")), "{text}");
+        assert!(text.contains(line) && text.contains("item1.TEL;"), "{text}");
+        tags.push(answer.text("etag").unwrap().to_owned());
+        let known = Request::new("GET", at(&contact))
+            .header("accept", &format!("text/vcard;version={version}"))
+            .header("if-none-match", tags.last().unwrap());
+        assert_eq!(me.send(known).await.status, 304);
+    }
+    let mut different = tags.clone();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), 4, "{tags:?}");
+    for tag in &tags {
+        let read = Request::new("GET", at(&contact)).header("if-match", tag);
+        assert_eq!(me.send(read).await.status, 200, "{tag}");
+    }
+    for version in ["4.0", "3.0", "2.1"] {
+        let list = body(&get(CONTACTS.to_owned(), version).await);
+        let versions = list.matches(&format!("VERSION:{version}\r\n")).count();
+        assert_eq!(
+            (versions, list.matches("VERSION:").count()),
+            (2, 2),
+            "{list}"
+        );
+    }
+    let first = get(format!("{CONTACTS}?limit=1"), "2.1").await;
+    assert!(
+        first
+            .text("link")
+            .is_some_and(|link| link.contains("rel=\"next\""))
+    );
+    assert_eq!(body(&first).matches("BEGIN:VCARD").count(), 1);
 }

@@ -1,6 +1,6 @@
 //! What happens to a vCard when its card is changed as JSON.
 
-use contacts_interchange::{Version, export, split};
+use contacts_interchange::{Version, export};
 use serde_json::json;
 
 use crate::{files, imported, oracle, vcard};
@@ -22,7 +22,7 @@ fn difference(vcard: &[u8], patch: &serde_json::Value) -> (Vec<String>, String) 
 #[test]
 fn a_changed_email_loses_no_other_property_of_any_real_vcard() {
     for (path, bytes) in files::all() {
-        for card in split(&bytes).unwrap() {
+        for card in files::cards(&bytes) {
             let has_email = imported(card).card.as_map().contains_key("emails");
             let key = imported(card)
                 .card
@@ -46,7 +46,7 @@ fn a_changed_email_loses_no_other_property_of_any_real_vcard() {
 #[test]
 fn a_changed_full_name_loses_no_other_property_of_any_real_vcard() {
     for (path, bytes) in files::all() {
-        for card in split(&bytes).unwrap() {
+        for card in files::cards(&bytes) {
             let (lost, out) = difference(card, &json!({"name": {"full": "Changed"}}));
             assert!(
                 lost.iter().all(|name| name == "FN"),
@@ -150,9 +150,81 @@ fn a_photo_behind_a_url_that_becomes_data_is_no_uri_any_more() {
 }
 
 #[test]
+fn members_added_to_an_older_vcard_leave_in_a_form_it_knows_and_come_back() {
+    for version in ["2.1", "3.0"] {
+        let text = vcard(
+            version,
+            &[
+                "N:J;;;;",
+                "FN:J",
+                "EMAIL;HOME:a@example.com",
+                "EMAIL:b@example.com",
+                "X-A;X-B=1:c",
+            ],
+        );
+        let patch = json!({
+            "kind": "org",
+            "relatedTo": {"urn:uuid:2": {"relation": {"friend": true}}},
+            "emails": {"email2": {"label": "boat", "example.com:x": 1}},
+            "phones": {"p": {"number": "1", "pref": 9}},
+        });
+        let (lost, out) = difference(text.as_bytes(), &patch);
+        assert!(lost.iter().all(|name| name == "EMAIL"), "{lost:?}");
+        for later in [
+            "\nKIND",
+            "\nRELATED",
+            ";LABEL",
+            ";PREF",
+            ";PROP-ID",
+            "\nJSPROP",
+        ] {
+            assert!(!out.contains(later), "{later} in {out}");
+        }
+        let back = imported(out.as_bytes()).card;
+        let back = serde_json::Value::Object(back.as_map().clone());
+        assert_eq!(back["kind"], "org");
+        assert_eq!(back["relatedTo"], patch["relatedTo"]);
+        let email = back["emails"].as_object().unwrap().values();
+        let email: Vec<_> = email
+            .filter(|email| email["address"] == "b@example.com")
+            .collect();
+        assert_eq!(
+            (&email[0]["label"], &email[0]["example.com:x"]),
+            (&json!("boat"), &json!(1))
+        );
+        assert_eq!(back["phones"]["p"]["pref"], 9, "{out}");
+    }
+}
+
+#[test]
+fn a_vcard_asked_for_in_another_version_is_in_its_form() {
+    let text = vcard(
+        "3.0",
+        &[
+            "N:J;;;;",
+            "FN:J",
+            "BDAY:1980-03-22",
+            "TEL;TYPE=Work:1",
+            "BDAY:unknown",
+        ],
+    );
+    let out = export(&imported(text.as_bytes()).card, Version::V4_0);
+    assert!(out.contains("BDAY:19800322\r\n"), "{out}");
+    assert!(out.contains("BDAY:unknown\r\n"), "{out}");
+    let text = vcard(
+        "4.0",
+        &["FN:J", "BDAY:19800322", "TEL;TYPE=Cell:1", "KIND:Org"],
+    );
+    let out = export(&imported(text.as_bytes()).card, Version::V3_0);
+    assert!(out.contains("BDAY:1980-03-22\r\n"), "{out}");
+    assert!(!out.contains("\nKIND"), "{out}");
+    assert_eq!(imported(out.as_bytes()).card.as_map()["kind"], "org");
+}
+
+#[test]
 fn a_card_of_one_version_can_leave_as_another() {
     for (_, bytes) in files::all() {
-        for card in split(&bytes).unwrap() {
+        for card in files::cards(&bytes) {
             for version in [Version::V2_1, Version::V3_0, Version::V4_0] {
                 let out = export(&imported(card).card, version);
                 assert!(out.starts_with(&format!("BEGIN:VCARD\r\nVERSION:{version}\r\n")));

@@ -27,10 +27,19 @@ pub(crate) fn all() -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
+/// The vCards of a file, all of which are whole.
+pub(crate) fn cards(file: &[u8]) -> Vec<&[u8]> {
+    split(file)
+        .unwrap()
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
+}
+
 #[test]
 fn every_real_vcard_comes_out_as_it_went_in() {
     for (_, bytes) in all() {
-        for card in split(&bytes).unwrap() {
+        for card in cards(&bytes) {
             round_trip(card);
         }
     }
@@ -39,7 +48,7 @@ fn every_real_vcard_comes_out_as_it_went_in() {
 #[test]
 fn slices_and_blank_lines_are_the_whole_file() {
     for (path, bytes) in all() {
-        let cards = split(&bytes).unwrap();
+        let cards = cards(&bytes);
         let begins = bytes
             .windows(11)
             .filter(|window| window.eq_ignore_ascii_case(b"BEGIN:VCARD"));
@@ -61,7 +70,7 @@ fn slices_and_blank_lines_are_the_whole_file() {
 #[test]
 fn exporting_what_was_exported_changes_nothing() {
     for (_, bytes) in all() {
-        for card in split(&bytes).unwrap() {
+        for card in cards(&bytes) {
             let once = round_trip(card);
             assert_eq!(once, round_trip(once.as_bytes()));
         }
@@ -71,7 +80,7 @@ fn exporting_what_was_exported_changes_nothing() {
 #[test]
 fn every_name_phone_and_email_of_real_vcards_is_shown() {
     for (path, bytes) in all() {
-        for card in split(&bytes).unwrap() {
+        for card in cards(&bytes) {
             let json = serde_json::Value::Object(imported(card).card.as_map().clone());
             for property in oracle::properties(card) {
                 let value = &property.value[0][0];

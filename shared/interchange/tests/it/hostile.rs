@@ -25,8 +25,7 @@ fn small_files() -> Vec<Vec<u8>> {
     files::all()
         .into_iter()
         .flat_map(|(_, bytes)| {
-            split(&bytes)
-                .unwrap()
+            files::cards(&bytes)
                 .into_iter()
                 .map(<[u8]>::to_vec)
                 .collect::<Vec<_>>()

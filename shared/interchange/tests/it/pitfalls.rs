@@ -114,6 +114,73 @@ fn photos_of_every_version_are_shown_and_come_back() {
 }
 
 #[test]
+fn label_place_and_time_zone_of_an_address_are_shown_and_come_back() {
+    let lines = [
+        "FN:J",
+        "ADR;LABEL=\"1 Way^nUlm; D^'x^'\";GEO=\"geo:12.3457,78.910\";TZ=Europe/Berlin;CC=DE:;;1 Way;Ulm;;;",
+        "ADR;LABEL=a\\nb;TZ=-0500;GEO=\"geo:1,2;u=3\":;;2 Way;;;;",
+        "ADR;LABEL=x;LABEL=y;TZ=nonsense;GEO=here:;;3 Way;;;;",
+    ];
+    let address = |pointer: &str| shown("4.0", &lines, &format!("/addresses/{pointer}"));
+    assert_eq!(address("adr1/full"), "1 Way\nUlm; D\"x\"");
+    assert_eq!(address("adr1/coordinates"), "geo:12.3457,78.910");
+    assert_eq!(address("adr1/timeZone"), "Europe/Berlin");
+    assert_eq!(address("adr1/countryCode"), "DE");
+    assert_eq!(address("adr2/timeZone"), "Etc/GMT+5");
+    assert_eq!(address("adr2/coordinates"), "geo:1,2;u=3");
+    // Once is enough: what is shown as such is not kept beside it.
+    let card = imported(vcard("4.0", &lines[..2]).as_bytes()).card;
+    assert_eq!(
+        card.to_json().matches("78.910").count(),
+        1,
+        "{}",
+        card.to_json()
+    );
+    let patch = json!({"addresses": {"adr1": {"full": "2 Way", "timeZone": null}}});
+    let text = export(&card.merge_patch(&patch).unwrap(), Version::V4_0).replace("\r\n ", "");
+    assert!(text.contains(";LABEL=2 Way"), "{text}");
+    assert!(!text.contains(";TZ="), "{text}");
+}
+
+#[test]
+fn places_of_birth_and_death_are_shown_beside_their_dates_and_come_back() {
+    let lines = [
+        "FN:J",
+        "BIRTHPLACE:Ulm\\, D",
+        "BDAY:18790314",
+        "DEATHDATE:19550418",
+        "DEATHPLACE;VALUE=uri:geo:40.3573,-74.6672",
+        "BIRTHPLACE;LANGUAGE=fr:Oulm",
+    ];
+    let place = |pointer: &str| shown("4.0", &lines, &format!("/anniversaries/{pointer}"));
+    assert_eq!(place("bday1/place/full"), "Ulm, D");
+    assert_eq!(
+        place("deathdate1/place/coordinates"),
+        "geo:40.3573,-74.6672"
+    );
+    let card = imported(vcard("4.0", &lines).as_bytes()).card;
+    let patch = json!({"anniversaries": {"bday1": {"place": {"full": "Bern"}}}});
+    let text = export(&card.merge_patch(&patch).unwrap(), Version::V4_0);
+    assert!(text.contains("BIRTHPLACE:Bern\r\n"), "{text}");
+    assert!(text.contains("BIRTHPLACE;LANGUAGE=fr:Oulm\r\n"), "{text}");
+    assert!(text.contains("BDAY:18790314\r\n"), "{text}");
+    for odd in [
+        "BIRTHPLACE:Ulm",
+        "BIRTHPLACE;VALUE=uri:https://x.example/",
+        "BIRTHPLACE;X-A=1:b",
+    ] {
+        shown("4.0", &["FN:J", "BDAY:18790314", odd], "");
+        shown("4.0", &["FN:J", odd], "");
+        let bday = shown(
+            "3.0",
+            &["FN:J", "N:J;;;;", "BDAY:18790314", odd],
+            "/anniversaries/bday1/kind",
+        );
+        assert_eq!(bday, "birth");
+    }
+}
+
+#[test]
 fn a_named_time_zone_of_3_0_stays_a_name() {
     let lines = ["FN:J", "N:J;;;;", "TZ:Europe/Paris"];
     assert_eq!(
