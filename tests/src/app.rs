@@ -3,17 +3,25 @@
 //! Every answer is held against what holds for all answers ([`crate::contract`]), so that each test
 //! of a route is a test of the headers, the problems and the OpenAPI document as well.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::Client as Database;
-use contacts::{Contacts, Identity, NewToken, Scope};
+use aws_sdk_dynamodb::types::AttributeValue;
+use contacts::{Cache, Contacts, Identity, NewToken, Scope};
 use contacts_embedded::Engine;
+use contacts_events::{Events, Own, Resolve, Topic};
 use contacts_http::App;
+use contacts_jobs::{Jobs, Message, Queue, Runner, TableQueue, Until, Verdict};
 use contacts_settings::{Door, Settings, Strings};
 use contacts_store::Store;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::client::{Request, Response};
@@ -25,8 +33,11 @@ const TABLE: &str = "contacts";
 #[derive(Clone, Debug)]
 pub struct TestApp {
     router: axum::Router,
+    jobs: Jobs,
+    events: Events,
     contacts: Contacts,
     database: Database,
+    settings: Settings,
 }
 
 impl TestApp {
@@ -52,30 +63,92 @@ impl TestApp {
     /// If the settings are wrong or the table cannot be made.
     pub async fn over(database: Database, settings: &[(&str, &str)]) -> Result<Self> {
         let strings: Strings = settings.iter().copied().collect();
-        let settings = Settings::read(Door::Standalone, &strings)?;
+        Self::at(database, Settings::read(Door::Standalone, &strings)?).await
+    }
+
+    async fn at(database: Database, settings: Settings) -> Result<Self> {
         let store = Store::new(database.clone(), TABLE, settings.table.changes_days);
         store.create_table().await?;
-        let contacts = Contacts::new(store);
-        let app = App::new(contacts.clone(), &settings)?;
+        let contacts = Contacts::with_cache(store, Cache::of(&settings));
+        let queue = Queue::Table(TableQueue::new(contacts.store().clone()));
+        let topic = Topic::Own(Own::with_resolver(true, names()));
+        let events = Events::new(contacts.clone(), topic);
+        let jobs = Jobs::new(contacts.clone(), events.clone(), queue);
+        let app = App::new(jobs.clone(), &settings)?;
         Ok(Self {
             router: contacts_http::router(app),
+            jobs,
+            events,
             contacts,
             database,
+            settings,
         })
     }
 
-    /// A second process over the same table: it shares the data and no memory.
+    /// A second process over the same table, with the same settings: it shares the data and no memory.
     ///
     /// # Errors
     /// If the table cannot be reached.
     pub async fn sibling(&self) -> Result<Self> {
-        Self::over(self.database.clone(), &[]).await
+        Self::at(self.database.clone(), self.settings.clone()).await
     }
 
     /// The store beneath.
     #[must_use]
     pub fn store(&self) -> &Store {
         self.contacts.store()
+    }
+
+    /// The database beneath, for what no route does.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Every item of the table.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn items(&self) -> Result<Vec<HashMap<String, AttributeValue>>> {
+        let scan = self.database.scan().table_name(TABLE);
+        let items = scan.into_paginator().items().send();
+        Ok(items.collect::<Result<_, _>>().await?)
+    }
+
+    /// The use cases on events; URLs of this machine may be subscribed.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Puts a message into the queue.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn tell(&self, message: &Message) -> Result<()> {
+        Ok(self.jobs.queue().send(message).await?)
+    }
+
+    /// Works until the queue is empty, as a worker would.
+    ///
+    /// # Errors
+    /// If the queue fails.
+    pub async fn work(&self) -> Result<()> {
+        let runner = Runner::new(self.jobs.clone());
+        let queue = runner.queue();
+        let until = Until::new(None, watch::channel(false).1);
+        loop {
+            let deliveries = queue.receive(10).await?;
+            if deliveries.is_empty() {
+                return Ok(());
+            }
+            for delivery in deliveries {
+                match runner.handle(&delivery, &until).await {
+                    Verdict::Done => queue.delete(&delivery).await?,
+                    Verdict::Again => queue.hold(&delivery, Duration::ZERO).await?,
+                }
+            }
+        }
     }
 
     /// The request's answer, which keeps the contract of all answers.
@@ -153,6 +226,16 @@ impl TestApp {
         anyhow::ensure!(report.leftovers == 0, "{} leftovers", report.leftovers);
         Ok(())
     }
+}
+
+/// The names of the examples lead to the public internet; there are no others.
+fn names() -> Resolve {
+    Arc::new(|name: String| {
+        let known = name
+            .ends_with(".example.org")
+            .then(|| vec![[1, 1, 1, 1].into()]);
+        Box::pin(async move { known.ok_or_else(|| std::io::ErrorKind::NotFound.into()) })
+    })
 }
 
 /// Somebody with a token.

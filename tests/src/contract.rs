@@ -161,7 +161,7 @@ fn body(request: &Request, response: &Response, said: &Value, what: &str) {
         !said.is_null(),
         "the type {kind:?} is not documented: {what}"
     );
-    if kind.ends_with("json") {
+    if kind.ends_with("/json") || kind.ends_with("+json") {
         let value = response
             .json()
             .unwrap_or_else(|error| panic!("{error}: {what}"));

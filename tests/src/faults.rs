@@ -1,7 +1,8 @@
-//! A proxy between an SDK and a DynamoDB endpoint that does what DynamoDB and networks do on bad
-//! days, on command.
+//! A proxy between an SDK and an endpoint of DynamoDB, SQS or SNS that does what these and networks do
+//! on bad days, on command.
 
 mod answers;
+mod call;
 mod proxy;
 mod visibility;
 
@@ -18,18 +19,21 @@ use tokio::task::JoinHandle;
 use crate::dynamodb_local::Endpoint;
 pub use visibility::Hidden;
 
-/// What goes wrong with a request. The database sees nothing of it, except with
-/// [`Fault::ResetAfter`] and, later, [`Fault::Wait`].
+/// What goes wrong with a request. The service sees nothing of it, except with
+/// [`Fault::ResetAfter`] and, later, [`Fault::Wait`]. For a service to be out of reach, every request
+/// meets [`Fault::ResetBefore`]; for it to be frozen, [`Fault::Wait`].
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// 400 `ProvisionedThroughputExceededException`, which the SDK retries.
+    /// 400 `ProvisionedThroughputExceededException` or what the service has in its place, which the
+    /// SDK retries.
     Throttle,
     /// A transaction is cancelled because its first item takes part in another one; a single write
-    /// gets `TransactionConflictException`. The SDK retries the latter only.
+    /// gets `TransactionConflictException`. The SDK retries the latter only. Queues and topics have
+    /// none.
     TransactionConflict,
-    /// 500 `InternalServerError`, which the SDK retries.
+    /// 500 `InternalServerError` or what the service has in its place, which the SDK retries.
     InternalServerError,
-    /// A batch operation is answered with all of its work unprocessed; others go through.
+    /// A batch operation on items is answered with all of its work unprocessed; others go through.
     Unprocessed,
     /// The request waits before it is forwarded, until the gate is opened.
     Wait(Gate),
@@ -63,14 +67,15 @@ impl Rule {
         }
     }
 
-    /// Only for this operation, as in `X-Amz-Target`: `PutItem`.
+    /// Only for this operation: `PutItem`, `SendMessage`, `Publish`.
     #[must_use]
     pub fn on(mut self, operation: &'static str) -> Self {
         self.operation = Some(operation);
         self
     }
 
-    /// Only for requests whose JSON body satisfies the predicate.
+    /// Only for requests whose parameters, as JSON, satisfy the predicate. Those of SNS are texts
+    /// under the names of the query protocol: `MessageAttributes.entry.1.Name`.
     #[must_use]
     pub fn when(mut self, matches: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         self.matches = Some(Box::new(matches));

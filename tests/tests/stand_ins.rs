@@ -8,6 +8,8 @@
 mod dynamodb_local;
 #[path = "stand_ins/faults.rs"]
 mod faults;
+#[path = "stand_ins/moto.rs"]
+mod moto;
 #[path = "stand_ins/oidc.rs"]
 mod oidc;
 

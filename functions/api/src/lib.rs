@@ -10,7 +10,9 @@ pub mod lambda;
 
 use anyhow::Result;
 use contacts::Contacts;
+use contacts_events::Topic;
 use contacts_http::App;
+use contacts_jobs::{Jobs, Queue};
 use contacts_settings::Settings;
 use contacts_store::Store;
 
@@ -19,8 +21,13 @@ use contacts_store::Store;
 /// # Errors
 /// One line about a setting that cannot be used.
 pub async fn app(settings: &Settings) -> Result<(App, Contacts)> {
-    let client = contacts_store::client(&contacts_store::sdk_config().await);
+    let sdk = contacts_store::sdk_config().await;
+    let client = contacts_store::client(&sdk);
     let table = &settings.table;
-    let contacts = Contacts::new(Store::new(client, &table.name, table.changes_days));
-    Ok((App::new(contacts.clone(), settings)?, contacts))
+    let store = Store::new(client, &table.name, table.changes_days);
+    let topic = Topic::new(&sdk, settings.topic_arn.as_deref());
+    let queue = Queue::new(&sdk, settings.queue_url.as_deref(), &store);
+    let jobs = Jobs::open(settings, store, queue, topic);
+    let contacts = jobs.contacts().clone();
+    Ok((App::new(jobs, settings)?, contacts))
 }

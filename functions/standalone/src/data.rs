@@ -2,29 +2,29 @@
 
 use std::io::{Write as _, stdout};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use contacts::Contacts;
 use contacts_embedded::Engine;
+use contacts_events::{Own, Topic};
+use contacts_jobs::{Jobs, Queue, TableQueue};
 use contacts_settings::{Data, Settings};
 use contacts_store::Store;
 
-/// How often what has expired is deleted. Expired items are ignored at once: this only frees space.
-const SWEEP: Duration = Duration::from_secs(3600);
-
-/// Opens the folder and gives the use cases over its table, which is made if it is missing.
+/// Opens the folder and gives the use cases over its table, which is made if it is missing. The queue is
+/// in the table too, so that a restart forgets nothing, and this process itself calls who subscribes: also
+/// on this machine, which is theirs.
 ///
 /// # Errors
 /// One line, if another process holds the folder, or it cannot be written.
-pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Contacts)> {
+pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Jobs)> {
     let engine = Engine::open(&settings.data.dir)?;
     let store = store(settings, &engine);
     store.create_table().await?;
-    tokio::spawn(sweep(engine.clone()));
-    Ok((engine, Contacts::new(store)))
+    let queue = Queue::Table(TableQueue::new(store.clone()));
+    let topic = Topic::Own(Own::new(true));
+    Ok((engine, Jobs::open(settings, store, queue, topic)))
 }
 
 /// The configuration by which the SDK calls the engine as a function. The engine checks no
@@ -38,19 +38,6 @@ fn in_process(engine: &Engine) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(nobody))
         .http_client(engine.http_client())
         .build()
-}
-
-async fn sweep(engine: Engine) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    loop {
-        ticks.tick().await;
-        let engine = engine.clone();
-        match tokio::task::spawn_blocking(move || engine.sweep_expired()).await {
-            Ok(Ok(items)) => tracing::debug!(items, "expired items deleted"),
-            Ok(Err(error)) => tracing::warn!(%error, "expired items were not deleted"),
-            Err(error) => tracing::warn!(%error, "the sweep of expired items broke off"),
-        }
-    }
 }
 
 /// Copies the data, as it stands at this moment, into the new `file`, whether it is in use or not.

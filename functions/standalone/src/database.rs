@@ -6,11 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use contacts_http::server;
+use contacts_jobs::{Runner, poll};
 use contacts_settings::Settings;
 use contacts_telemetry::Format;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::sync::watch;
 
 use crate::{data, owner};
 
@@ -32,11 +34,11 @@ const UNWANTED: [&str; 5] = [
 pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<ExitCode> {
     contacts_telemetry::init_logs(Format::Text)?;
     let stop = server::stop_signal()?;
-    let (engine, contacts) = data::open(settings).await?;
+    let (engine, jobs) = data::open(settings).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let database = contacts_embedded::serve(engine, listener).await?;
     let news = format!("The database is open. Under `make watch`, the API will be on {WATCHED}.");
-    owner::announce(&news, &contacts, settings.token.as_ref(), WATCHED).await?;
+    owner::announce(&news, jobs.contacts(), settings.token.as_ref(), WATCHED).await?;
 
     let (program, arguments) = command.split_first().context("name a command to run")?;
     let mut prepared = Command::new(program);
@@ -51,6 +53,9 @@ pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<Exi
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot start {}", program.display()))?;
+    // What the command's process asks for is done here.
+    let (stopping, stopped) = watch::channel(false);
+    let work = tokio::spawn(poll(Runner::new(jobs), stopped));
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let status = tokio::select! {
         status = child.wait() => status?,
@@ -62,6 +67,8 @@ pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<Exi
             child.wait().await?
         }
     };
+    stopping.send_replace(true);
+    work.await?;
     database.shutdown().await?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::SUCCESS, ExitCode::from))

@@ -1,14 +1,14 @@
 //! The service: the API over the embedded database, and its metrics.
 
-use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use contacts_http::App;
 use contacts_http::server::{self, Options};
+use contacts_jobs::{Runner, poll};
 use contacts_settings::Settings;
 use contacts_telemetry::Format;
+use tokio::sync::watch;
 
 use crate::{data, owner};
 
@@ -20,19 +20,14 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     let stop = server::stop_signal()?;
     let api = server::listen("CONTACTS_LISTEN", settings.listen.listen).await?;
     let scrape = server::listen("CONTACTS_METRICS_LISTEN", settings.listen.metrics).await?;
-    let (_engine, contacts) = data::open(settings).await?;
+    let (_engine, jobs) = data::open(settings).await?;
     let url = format!("http://{}", server::reachable(api.local_addr()?));
-    owner::greet(&contacts, settings.token.as_ref(), &url).await?;
+    owner::greet(jobs.contacts(), settings.token.as_ref(), &url).await?;
 
-    // Outlives the API's last request, and ends with the process.
-    tokio::spawn(server::serve(
-        scrape,
-        server::metrics(metrics),
-        Options::default(),
-        Arc::default(),
-        pending(),
-    ));
-    let app = App::new(contacts, settings)?;
+    server::expose_metrics(scrape, metrics);
+    let (stopping, stopped) = watch::channel(false);
+    let work = poll(Runner::new(jobs.clone()), stopped);
+    let app = App::new(jobs, settings)?;
     let draining = app.draining();
     let router = contacts_http::router(app);
     // No load balancer has to learn that this process leaves.
@@ -40,6 +35,11 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         linger: Duration::ZERO,
         ..Options::default()
     };
-    server::serve(api, router, options, draining, stop).await;
+    let stop = async {
+        stop.await;
+        stopping.send_replace(true);
+    };
+    let service = server::serve(api, router, options, draining, stop);
+    tokio::join!(service, work);
     Ok(())
 }

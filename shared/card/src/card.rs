@@ -149,4 +149,10 @@ impl Card {
             .map(|keyword| group_key(keyword));
         keys.filter(|key| !key.is_empty()).collect()
     }
+
+    /// The days of the year that the card gives: its anniversaries that have a month and a day, at most
+    /// 32 of them.
+    pub fn days(&self) -> BTreeSet<Day> {
+        crate::days::of(&self.0)
+    }
 }

@@ -17,6 +17,7 @@
 
 mod card;
 mod check;
+mod days;
 mod error;
 pub mod fold;
 mod json;
@@ -33,6 +34,7 @@ mod terms;
 mod words;
 
 pub use card::Card;
+pub use days::Day;
 pub use error::{CardError, Violation};
 pub use json::read as read_json;
 pub use name::group_key;

@@ -115,7 +115,7 @@ fn refused(error: Error) -> Op<Error> {
 fn outcome(done: &Done<Error>) -> Outcome {
     match done {
         Done::Created(stored) => Outcome::Created(stored.head.id),
-        Done::Updated(stored) | Done::Kept(stored) => {
+        Done::Updated(stored) | Done::Kept(stored) | Done::Reindexed(stored) => {
             Outcome::Updated(stored.head.id, stored.head.revision)
         }
         Done::Deleted(id) => Outcome::Deleted(*id),

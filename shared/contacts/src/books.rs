@@ -1,6 +1,6 @@
 //! Books.
 
-use contacts_store::{Book, BookId, Deletion, Recording};
+use contacts_store::{Book, BookId, Deletion, Job, NewJob, Recording};
 
 use crate::{
     Contacts, Guard,
@@ -31,7 +31,13 @@ impl Contacts {
             BookRef::Default => (Self::default_book(who), true),
             BookRef::Id(id) => (id, id == Self::default_book(who)),
         };
+        let text = id.to_string();
+        let miss = match self.members.recall(&[who, &text]).await {
+            Ok(()) => return Ok(id),
+            Err(miss) => miss,
+        };
         if self.store.is_member(who, id).await? {
+            self.members.keep(miss, &()).await;
             return Ok(id);
         }
         if !default {
@@ -111,19 +117,34 @@ impl Contacts {
         }
     }
 
-    /// Deletes an empty book that is not the default one.
-    pub async fn delete_book(&self, who: &str, book: BookRef, guard: &Guard) -> Result<()> {
+    /// Deletes a book that is not the default one. One with contacts is deleted for everybody at once,
+    /// and `job` makes the job that removes what it held.
+    pub async fn delete_book(
+        &self,
+        who: &str,
+        book: BookRef,
+        guard: &Guard,
+        job: impl Fn(&Book) -> NewJob,
+    ) -> Result<Option<Job>> {
         loop {
             let book = self.book(who, book).await?;
             guard.allow(Some(book.revision))?;
             if book.id == Self::default_book(who) {
                 return Err(Error::DefaultBook);
             }
-            match self.store.delete_book(who, &book).await? {
-                Deletion::Done => return Ok(()),
-                Deletion::NotEmpty => return Err(Error::BookNotEmpty),
-                Deletion::Changed => {}
-            }
+            let job = match self.store.delete_book(who, &book).await? {
+                Deletion::Done => None,
+                Deletion::NotEmpty => {
+                    let job = job(&book);
+                    let Some(job) = self.store.delete_book_by(who, &book, &job).await? else {
+                        continue;
+                    };
+                    Some(job)
+                }
+                Deletion::Changed => continue,
+            };
+            self.members.forget(&[who, &book.id.to_string()]).await;
+            return Ok(job);
         }
     }
 }

@@ -181,9 +181,12 @@ impl Contacts {
 
 fn one(book: BookId, done: Vec<Done<Error>>) -> Result<Contact> {
     match done.into_iter().next() {
-        Some(Done::Created(stored) | Done::Updated(stored) | Done::Kept(stored)) => {
-            Ok(Contact { book, stored })
-        }
+        Some(
+            Done::Created(stored)
+            | Done::Updated(stored)
+            | Done::Kept(stored)
+            | Done::Reindexed(stored),
+        ) => Ok(Contact { book, stored }),
         Some(Done::UidTaken(other)) => Err(Error::UidTaken(other)),
         Some(Done::Refused(error)) => Err(error),
         Some(Done::Deleted(_) | Done::Missing) | None => Err(Error::ContactNotFound),

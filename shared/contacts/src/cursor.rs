@@ -20,13 +20,18 @@ fn binding(scope: &[&str], position: &[u8]) -> [u8; BINDING] {
     binding
 }
 
-pub(crate) fn encode(scope: &[&str], position: &str) -> String {
+/// The cursor for `position` in what `scope` asks for.
+pub fn encode(scope: &[&str], position: &str) -> String {
     let mut bytes = binding(scope, position.as_bytes()).to_vec();
     bytes.extend_from_slice(position.as_bytes());
     BASE64URL_NOPAD.encode(&bytes)
 }
 
-pub(crate) fn decode(scope: &[&str], cursor: &str) -> Result<String> {
+/// The place that the cursor names.
+///
+/// # Errors
+/// It was not made for this scope.
+pub fn decode(scope: &[&str], cursor: &str) -> Result<String> {
     let bytes = BASE64URL_NOPAD
         .decode(cursor.as_bytes())
         .map_err(|_| Error::InvalidCursor)?;

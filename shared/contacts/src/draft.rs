@@ -128,13 +128,17 @@ pub(crate) fn card_of(json: &str) -> std::result::Result<Card, CardError> {
     Card::from_json(json.as_bytes())
 }
 
-fn entry(card: &Card, original: Option<Original>) -> Entry {
+pub(crate) fn entry(card: &Card, original: Option<Original>) -> Entry {
     let words = card.terms().into_iter().map(|term| Term::Word {
         word: term.word,
         field: term.field.code(),
     });
     let terms: BTreeSet<Term> = words
         .chain(card.groups().into_iter().map(Term::Group))
+        .chain(card.days().into_iter().map(|day| Term::Day {
+            day: day.day,
+            kind: day.kind,
+        }))
         .collect();
     let version = original.as_ref().map(|original| original.version.clone());
     Entry {

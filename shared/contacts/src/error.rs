@@ -46,9 +46,6 @@ pub enum Error {
     /// The search has more words than are looked at.
     #[error("the search has too many words")]
     TooManyWords,
-    /// The book still has contacts.
-    #[error("the book still has contacts")]
-    BookNotEmpty,
     /// The default book stays.
     #[error("the default book cannot be deleted")]
     DefaultBook,

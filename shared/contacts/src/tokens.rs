@@ -1,16 +1,12 @@
 //! Personal access tokens and who they speak for.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    str::FromStr,
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::{fmt, str::FromStr};
 
+use contacts_cache::Miss;
 use contacts_store::{Token, TokenId, digest_text, random_bytes};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Contacts,
@@ -19,10 +15,6 @@ use crate::{
 
 /// What every token begins with, so that scanners for leaked secrets can find it.
 const PREFIX: &str = "cm_";
-/// How long a token may go on working in a process after it was revoked elsewhere.
-const REMEMBERED: Duration = Duration::from_secs(5);
-/// Above this many, what is out of date is dropped.
-const MOST: usize = 10_000;
 
 /// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,33 +90,64 @@ impl NewToken {
     }
 }
 
-/// Tokens looked up within the last seconds, by the hash of their secret.
-#[derive(Debug, Default)]
-pub(crate) struct Identities(Mutex<HashMap<String, (Instant, Token)>>);
+/// What is remembered of a token: no name, and no secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Known {
+    id: String,
+    principal: String,
+    scopes: Vec<String>,
+    /// In milliseconds.
+    expires: Option<i64>,
+}
 
-impl Identities {
-    fn get(&self, hash: &str) -> Option<Token> {
-        let tokens = self.0.lock().expect("no holder panics");
-        let (at, token) = tokens.get(hash)?;
-        let live =
-            at.elapsed() < REMEMBERED && token.expires.is_none_or(|at| at > Timestamp::now());
-        live.then(|| token.clone())
-    }
-
-    fn put(&self, token: Token) {
-        let mut tokens = self.0.lock().expect("no holder panics");
-        if tokens.len() >= MOST {
-            tokens.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
+impl Known {
+    fn of(token: &Token) -> Self {
+        Self {
+            id: token.id.to_string(),
+            principal: token.principal.clone(),
+            scopes: token.scopes.clone(),
+            expires: token.expires.map(Timestamp::as_millisecond),
         }
-        tokens.insert(token.hash.clone(), (Instant::now(), token));
     }
 
-    fn remove(&self, id: TokenId) {
-        self.0
-            .lock()
-            .expect("no holder panics")
-            .retain(|_, (_, token)| token.id != id);
+    /// None if it has expired.
+    fn presented(self) -> Option<Presented> {
+        let until = match self.expires {
+            None => None,
+            Some(at) => Some(Timestamp::from_millisecond(at).ok()?),
+        };
+        let scopes = self.scopes.iter().filter_map(|scope| scope.parse().ok());
+        let presented = Presented {
+            identity: Identity {
+                principal: self.principal,
+                scopes: scopes.collect(),
+            },
+            token: self.id,
+            until,
+        };
+        until
+            .is_none_or(|until| until > Timestamp::now())
+            .then_some(presented)
     }
+}
+
+/// A working token that somebody presented.
+#[derive(Debug, Clone)]
+pub struct Presented {
+    /// Who they are.
+    pub identity: Identity,
+    /// The token's identifier.
+    pub token: String,
+    /// When it stops working, if ever.
+    pub until: Option<Timestamp>,
+}
+
+/// A secret that nobody has presented lately.
+#[derive(Debug)]
+pub struct Unknown {
+    hash: String,
+    /// None: it is remembered, and has expired since.
+    miss: Option<Miss>,
 }
 
 /// The form under which a secret is kept: SHA-256 suffices for 256 random bits.
@@ -133,39 +156,36 @@ fn hash(secret: &str) -> String {
 }
 
 impl Contacts {
-    /// Who presents `secret`, and until when it works, if not for ever; none if no such token works (any
-    /// more). A revoked token stops working within five seconds everywhere, and at once where it was
-    /// revoked.
-    pub async fn identify(&self, secret: &str) -> Result<Option<(Identity, Option<Timestamp>)>> {
+    /// Who presents `secret`, as far as that is remembered. A revoked token stops working within five
+    /// seconds everywhere, and at once where it was revoked.
+    pub async fn recall(&self, secret: &str) -> std::result::Result<Presented, Unknown> {
         let hash = hash(secret);
-        let token = match self.identities.get(&hash) {
-            Some(token) => token,
-            None => {
-                let Some(mut token) = self.store.token(&hash).await? else {
-                    return Ok(None);
-                };
-                let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-                if token.last_used != Some(today) {
-                    // Worth a note in the log, not worth a failed request.
-                    if let Err(error) = self.store.token_used(&token, today).await {
-                        tracing::warn!(%error, "the day of a token's use was not noted");
-                    }
-                    token.last_used = Some(today);
-                }
-                self.identities.put(token.clone());
-                token
+        match self.tokens.recall(&[&hash]).await {
+            Ok(known) => known.presented().ok_or(Unknown { hash, miss: None }),
+            Err(miss) => Err(Unknown {
+                hash,
+                miss: Some(miss),
+            }),
+        }
+    }
+
+    /// Who presents it; none if no such token works (any more).
+    pub async fn look_up(&self, unknown: Unknown) -> Result<Option<Presented>> {
+        let Some(token) = self.store.token(&unknown.hash).await? else {
+            return Ok(None);
+        };
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        if token.last_used != Some(today) {
+            // Worth a note in the log, not worth a failed request.
+            if let Err(error) = self.store.token_used(&token, today).await {
+                tracing::warn!(%error, "the day of a token's use was not noted");
             }
-        };
-        let scopes = token
-            .scopes
-            .iter()
-            .filter_map(|scope| scope.parse().ok())
-            .collect();
-        let identity = Identity {
-            principal: token.principal,
-            scopes,
-        };
-        Ok(Some((identity, token.expires)))
+        }
+        let known = Known::of(&token);
+        if let Some(miss) = unknown.miss {
+            self.tokens.keep(miss, &known).await;
+        }
+        Ok(known.presented())
     }
 
     /// Makes a token; its secret is given here and never again.
@@ -246,12 +266,9 @@ impl Contacts {
 
     /// Ends a token.
     pub async fn revoke_token(&self, who: &str, id: TokenId) -> Result<()> {
-        let found = self.store.revoke_token(who, id).await?;
-        self.identities.remove(id);
-        if found {
-            Ok(())
-        } else {
-            Err(Error::TokenNotFound)
-        }
+        let revoked = self.store.revoke_token(who, id).await?;
+        let token = revoked.ok_or(Error::TokenNotFound)?;
+        self.tokens.forget(&[&token.hash]).await;
+        Ok(())
     }
 }

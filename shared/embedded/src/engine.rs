@@ -89,15 +89,6 @@ impl Engine {
         aws_sdk_dynamodb::Client::from_conf(self.config().build())
     }
 
-    /// Deletes the items whose time to live has passed, in every table that has one, and returns
-    /// their number. Blocks; requests get their turn between its pages.
-    ///
-    /// # Errors
-    /// When the database file cannot be read or written.
-    pub fn sweep_expired(&self) -> Result<usize> {
-        Ok(self.0.database.sweep_ttl()?)
-    }
-
     /// Replaces everything with the content of a backup, in one transaction.
     pub(crate) fn replace_with(&self, file: &str) -> Result<()> {
         Ok(self.0.database.restore_from(file)?)

@@ -6,11 +6,14 @@ use std::sync::{
 };
 
 use contacts::Contacts;
+use contacts_cache::Limiter;
+use contacts_events::Events;
+use contacts_jobs::Jobs;
 use contacts_settings::{Oidc, Settings};
 
 use crate::{
     auth::oidc::{self, IssuerError, Verifier},
-    layers::Options,
+    layers::{Options, Rates},
 };
 
 /// The application: use cases, who is asking, and how requests are bounded. Cheap to clone.
@@ -18,6 +21,10 @@ use crate::{
 pub struct App {
     /// The use cases.
     pub(crate) contacts: Contacts,
+    /// The use cases that outlive a request.
+    pub(crate) jobs: Jobs,
+    /// Who is told of what happens.
+    pub(crate) events: Events,
     /// Verifies JWTs, where an issuer is configured.
     pub(crate) oidc: Option<Arc<Verifier>>,
     /// How the frame bounds requests.
@@ -26,11 +33,11 @@ pub struct App {
 }
 
 impl App {
-    /// The application over `contacts`.
+    /// The application over `jobs`, and the contacts beneath.
     ///
     /// # Errors
     /// The OIDC issuer is no URL that keys could be fetched from.
-    pub fn new(contacts: Contacts, settings: &Settings) -> Result<Self, IssuerError> {
+    pub fn new(jobs: Jobs, settings: &Settings) -> Result<Self, IssuerError> {
         let verifier = |oidc: &Oidc| Verifier::new(&oidc.issuer, &oidc.audience, oidc::connector());
         let oidc = settings
             .oidc
@@ -38,12 +45,20 @@ impl App {
             .map(verifier)
             .transpose()?
             .map(Arc::new);
+        let contacts = jobs.contacts().clone();
+        let rates = settings.limits.rate.map(|rate| Rates {
+            limiter: Arc::new(Limiter::new(rate, contacts.cache().clone())),
+            client: settings.limits.client,
+        });
         let options = Options {
             cors_origins: settings.http.cors_origins.clone(),
+            rates,
             ..Options::default()
         };
         Ok(Self {
             contacts,
+            events: jobs.events().clone(),
+            jobs,
             oidc,
             options,
             draining: Arc::default(),

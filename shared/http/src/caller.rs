@@ -3,14 +3,15 @@
 
 use axum::extract::FromRequestParts;
 use contacts::{Identity, Scope};
-use http::request::Parts;
+use http::{header, request::Parts};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
     auth::{Credential, oidc},
-    problem::{Problem, Result},
+    layers::Meter,
+    problem::{Kind, Problem, Result},
 };
 
 /// A caller who may read.
@@ -35,18 +36,49 @@ pub(crate) struct Caller {
     pub(crate) until: Option<Timestamp>,
 }
 
+/// Who is calling, counted against their token; if nobody, against their address.
 async fn identify(parts: &Parts, app: &App) -> Result<Caller> {
+    let meter = Meter::of(&parts.extensions);
+    match present(parts, app, &meter).await {
+        Ok((caller, credential)) => {
+            meter.admit_token(&credential).await?;
+            Ok(caller)
+        }
+        Err(problem) => {
+            // The frame has counted a request without a credential.
+            let presented = parts.headers.contains_key(header::AUTHORIZATION);
+            if presented && problem.kind() == Kind::Unauthorized {
+                meter.admit_address().await?;
+            }
+            Err(problem)
+        }
+    }
+}
+
+/// Who is calling, and what their requests are counted by.
+async fn present(parts: &Parts, app: &App, meter: &Meter) -> Result<(Caller, String)> {
     match Credential::from_headers(&parts.headers)? {
         None => {
             contacts_telemetry::auth_failure("missing");
             Err(Problem::unauthenticated())
         }
         Some(Credential::AccessToken(secret)) => {
-            if let Some((identity, until)) = app.contacts.identify(secret.expose()).await? {
-                return Ok(Caller { identity, until });
-            }
-            contacts_telemetry::auth_failure("unknown_token");
-            Err(Problem::unknown_token())
+            let known = match app.contacts.recall(secret.expose()).await {
+                Ok(known) => Some(known),
+                Err(unknown) => {
+                    meter.check_address().await?;
+                    app.contacts.look_up(unknown).await?
+                }
+            };
+            let Some(known) = known else {
+                contacts_telemetry::auth_failure("unknown_token");
+                return Err(Problem::unknown_token());
+            };
+            let caller = Caller {
+                identity: known.identity,
+                until: known.until,
+            };
+            Ok((caller, known.token))
         }
         Some(Credential::Jwt(jwt)) => {
             let Some(verifier) = &app.oidc else {
@@ -56,10 +88,13 @@ async fn identify(parts: &Parts, app: &App) -> Result<Caller> {
                 ));
             };
             let identity = principal(&verifier.verify(jwt.expose()).await?);
-            Ok(Caller {
+            // A JWT is soon followed by another of the same principal.
+            let credential = identity.principal.clone();
+            let caller = Caller {
                 identity,
                 until: None,
-            })
+            };
+            Ok((caller, credential))
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use contacts::{Error, MAX_WORDS, StoreError};
 use contacts_card::CardError;
+use contacts_events::Error as EventsError;
 use contacts_interchange::VCardError;
+use contacts_jobs::Error as JobsError;
 
 use crate::{
     problem::{Limit, Problem},
@@ -29,11 +31,37 @@ impl From<Error> for Problem {
             Error::TooManyWords => {
                 Self::invalid_parameter("q", &format!("at most {MAX_WORDS} words"))
             }
-            Error::BookNotEmpty => Self::book_not_empty(),
             Error::DefaultBook => Self::default_book(),
             Error::ScopeExceeded => Self::scope_exceeded(),
             Error::ExpiryExceeded(until) => Self::expiry_exceeded(&time(until)),
             Error::Store(error) => store(&error),
+        }
+    }
+}
+
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        match error {
+            JobsError::JobNotFound => Self::job_not_found(),
+            JobsError::UnknownKind(kinds) => {
+                let kinds = kinds.join(", ");
+                Self::invalid_json(format_args!("\"kind\" is one of {kinds}"))
+            }
+            JobsError::NotStoppable => Self::job_not_stoppable(),
+            JobsError::Contacts(error) => error.into(),
+        }
+    }
+}
+
+impl From<EventsError> for Problem {
+    fn from(error: EventsError) -> Self {
+        match error {
+            EventsError::SubscriptionNotFound => Self::subscription_not_found(),
+            EventsError::Endpoint(refusal) => Self::invalid_endpoint(refusal),
+            EventsError::EndpointTaken => Self::endpoint_in_use(),
+            EventsError::Limit(limit) => Self::too_many_subscriptions(limit),
+            EventsError::Sns => Self::no_topic(),
+            EventsError::Contacts(error) => error.into(),
         }
     }
 }

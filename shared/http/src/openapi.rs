@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document: from the handlers, completed with what is true of all of them.
 
 mod examples;
+mod webhooks;
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{
@@ -27,6 +28,8 @@ pub(crate) fn base() -> OpenApi {
         .tags(Some([
             tag("books", "Address books. `default` names your default one, made on first use."),
             tag("contacts", "Contacts: a JSContact card each, readable and writable as a vCard too."),
+            tag("jobs", "Work that outlives its request, and what became of it."),
+            tag("subscriptions", "Who is told of what happens in a book. The messages are under `webhooks`."),
             tag("tokens", "Personal access tokens."),
             tag("service", "The service itself. No token needed."),
         ]))
@@ -58,6 +61,7 @@ pub(crate) fn document() -> Value {
     let (_, document) = crate::routes::routes();
     let mut document = serde_json::to_value(document).expect("an OpenAPI document is plain JSON");
     document["components"]["schemas"]["Problem"] = schema();
+    webhooks::add(&mut document);
     let paths = document["paths"]
         .as_object_mut()
         .expect("a document has paths");
@@ -99,7 +103,7 @@ fn problems(path: &str, method: &str, operation: &Value) -> Vec<Kind> {
         kinds.push(NotReady);
     }
     if path != "/health" && path != "/ready" {
-        kinds.push(InvalidParameter);
+        kinds.extend([InvalidParameter, RateLimited]);
     }
     if path.starts_with("/v1") {
         kinds.extend([Unauthorized, Forbidden, Unavailable]);
@@ -109,6 +113,12 @@ fn problems(path: &str, method: &str, operation: &Value) -> Vec<Kind> {
     }
     if path.contains("{contact}") {
         kinds.push(ContactNotFound);
+    }
+    if path.contains("{job}") {
+        kinds.push(JobNotFound);
+    }
+    if path.contains("{subscription}") {
+        kinds.push(SubscriptionNotFound);
     }
     if path.contains("{token}") {
         kinds.push(TokenNotFound);
@@ -147,10 +157,21 @@ fn problems(path: &str, method: &str, operation: &Value) -> Vec<Kind> {
         kinds.push(InvalidVcard);
     }
     match (path, method) {
-        ("/v1/books/{book}", "delete") => kinds.extend([BookNotEmpty, DefaultBook]),
+        ("/v1/books/{book}", "delete") => kinds.push(DefaultBook),
         ("/v1/books/{book}/changes", _) => kinds.push(TokenTooOld),
         ("/v1/books/{book}/contacts" | "/v1/books/{book}/contacts/{contact}", "get") => {
             kinds.push(NotAcceptable)
+        }
+        ("/v1/jobs", "post") => kinds.push(BookNotFound),
+        ("/v1/jobs/{job}", "delete") => kinds.push(JobNotStoppable),
+        ("/v1/jobs/{job}/report", _) => kinds.push(NotAcceptable),
+        ("/v1/subscriptions", "post") => {
+            kinds.extend([
+                BookNotFound,
+                EndpointInUse,
+                TooManySubscriptions,
+                InvalidEndpoint,
+            ]);
         }
         ("/v1/tokens", "post") => kinds.extend([InvalidHeader, ExpiryExceeded]),
         _ => {}
@@ -179,6 +200,9 @@ fn add_problems(responses: &mut Map<String, Value>, kinds: &[Kind], place: &Plac
                 }},
             })
         });
+        if *kind == Kind::RateLimited {
+            response["headers"] = rate_headers();
+        }
         let said = response["description"].as_str().unwrap_or_default();
         let meaning = kind.meaning();
         response["description"] =
@@ -188,4 +212,24 @@ fn add_problems(responses: &mut Map<String, Value>, kinds: &[Kind], place: &Plac
                 json!({"value": problem.document(Some(examples::REQUEST_ID))});
         }
     }
+}
+
+/// What the answer to a request that was one too many says in headers. Other answers have the last
+/// two as well, where there is a limit.
+fn rate_headers() -> Value {
+    let header = |kind: &str, description: &str, example: Value| json!({"description": description, "schema": {"type": kind}, "example": example});
+    json!({
+        "Retry-After": header("integer", "Seconds until there is room again.", json!(1)),
+        "RateLimit": header(
+            "string",
+            "What is left of which limit, and how many seconds until more is \
+             (draft-ietf-httpapi-ratelimit-headers-10).",
+            json!("\"token\";r=0;t=1"),
+        ),
+        "RateLimit-Policy": header(
+            "string",
+            "How much the limit allows at once, and in how many seconds it grows back.",
+            json!("\"token\";q=200;w=4"),
+        ),
+    })
 }

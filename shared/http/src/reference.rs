@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::problem::Kind;
+use contacts_jobs::Failure;
 use html::{Page, text};
 
 const STYLE: &str = include_str!("reference/style.css");
@@ -128,6 +129,7 @@ fn document(openapi: &Value) -> String {
     }
     schema::all(&mut page, openapi);
     problems(&mut page);
+    job_errors(&mut page);
     page.raw("</main></body></html>");
     page.finish()
 }
@@ -188,7 +190,8 @@ fn contents(page: &mut Page, title: &str, tags: &[(&str, &Value)], operations: &
         page.raw("</ul>");
     }
     page.raw("<a class=\"tag\" href=\"#schemas\">Schemas</a>");
-    page.raw("<a class=\"tag\" href=\"#problems\">Problems</a></details></nav>");
+    page.raw("<a class=\"tag\" href=\"#problems\">Problems</a>");
+    page.raw("<a class=\"tag\" href=\"#job-errors\">Errors of jobs</a></details></nav>");
 }
 
 fn problems(page: &mut Page) {
@@ -214,6 +217,19 @@ fn problems(page: &mut Page) {
         page.raw("</dt><dd>")
             .inline(&html::sentence(meaning))
             .raw("</dd>");
+    }
+    page.raw("</dl></section>");
+}
+
+fn job_errors(page: &mut Page) {
+    page.raw(
+        "<section><h2 id=\"job-errors\">What a job's error can be</h2><p>The <code>error</code> of a job \
+         whose state is <code>failed</code> has one of these as its <code>type</code>.</p><dl>",
+    );
+    for failure in Failure::ALL {
+        page.raw("<dt id=\"job-").text(failure.code()).raw("\">");
+        page.element("code", &failure.uri());
+        page.raw("</dt><dd>").inline(&failure.detail()).raw("</dd>");
     }
     page.raw("</dl></section>");
 }

@@ -7,6 +7,7 @@
 
 use axum::response::{IntoResponse, Response};
 use contacts::{Book, BookId, Contact, Listed, Token};
+use contacts_interchange::Version;
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,10 +26,26 @@ pub(crate) const JSON: &str = "application/json";
 /// The media type of vCards.
 pub(crate) const VCARD: &str = "text/vcard; charset=utf-8";
 
+/// What contacts can be had as: a vCard without a version is the contact's own, as it was sent.
+pub(crate) const OFFERED: [&str; 5] = [
+    JSON,
+    "text/vcard",
+    "text/vcard;version=4.0",
+    "text/vcard;version=3.0",
+    "text/vcard;version=2.1",
+];
+
+/// The version of vCard that one of [`OFFERED`] names.
+pub(crate) fn version(offered: &str) -> Option<Version> {
+    let (_, version) = offered.split_once(";version=")?;
+    version.parse().ok()
+}
+
 /// Identifiers and a time as the examples of the OpenAPI document have them.
 pub(crate) const EXAMPLE_BOOK: &str = "5l2c8v0q6m1t4s9r3n7p0k2j8g";
 pub(crate) const EXAMPLE_CONTACT: &str = "7h3k9m2p5r8t1v4c6e0g2j5l8o";
 pub(crate) const EXAMPLE_TOKEN: &str = "1b4d7f0h3k6m9p2r5t8v1c4e7g";
+pub(crate) const EXAMPLE_JOB: &str = "0cq9s2fk6d0t3p8m5v1b4n7r2h";
 pub(crate) const EXAMPLE_TIME: &str = "2026-01-02T03:04:05.678Z";
 
 /// The entity tag of the JSON representation of a revision.
@@ -36,9 +53,20 @@ pub(crate) fn etag(revision: u64) -> String {
     format!("\"{revision}\"")
 }
 
-/// The entity tag of the vCard representation of a revision.
-pub(crate) fn vcard_etag(revision: u64) -> String {
-    format!("\"{revision}-v\"")
+/// The entity tag of the vCard representation of a revision: of the contact's own, or of one that is
+/// rendered in another version.
+pub(crate) fn vcard_etag(revision: u64, version: Option<Version>) -> String {
+    match version {
+        None => format!("\"{revision}-v\""),
+        Some(version) => format!("\"{revision}-v{version}\""),
+    }
+}
+
+/// The entity tags of all representations of a revision, that of JSON first.
+pub(crate) fn etags(revision: u64) -> Vec<String> {
+    let vcards = OFFERED.iter().skip(1);
+    let vcards = vcards.map(|offered| vcard_etag(revision, version(offered)));
+    std::iter::once(etag(revision)).chain(vcards).collect()
 }
 
 /// RFC 3339 in UTC, to the millisecond.

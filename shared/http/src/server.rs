@@ -27,8 +27,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 use tower::Service;
 
+use crate::layers::Peer;
 use clock::{Activity, Clocked};
-pub use listener::{ListenError, listen, metrics, reachable, stop_signal};
+pub use listener::{ListenError, answers, expose_metrics, listen, reachable, stop_signal};
 
 /// Bytes that hyper reads for a request's head: above the limits of the frame (8 KiB of target, 16 KiB
 /// of headers), so that a problem is answered, and hyper's bare 431 is the rare one.
@@ -125,8 +126,8 @@ impl Door {
         loop {
             tokio::select! {
                 () = &mut end => return,
-                (stream, slot) = accept(&self.listener, &self.slots) => {
-                    self.connections.spawn(self.shared.clone().connection(stream, slot));
+                (stream, peer, slot) = accept(&self.listener, &self.slots) => {
+                    self.connections.spawn(self.shared.clone().connection(stream, peer, slot));
                 }
                 Some(_) = self.connections.join_next() => {}
             }
@@ -138,14 +139,14 @@ impl Door {
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> (TcpStream, OwnedSemaphorePermit) {
+) -> (TcpStream, Peer, OwnedSemaphorePermit) {
     let slot = Arc::clone(slots)
         .acquire_owned()
         .await
         .expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
+            Ok((stream, peer)) => return (stream, Peer(peer.ip()), slot),
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 // Out of file descriptors, most likely: give running requests time to free some.
@@ -175,7 +176,7 @@ struct Shared {
 }
 
 impl Shared {
-    async fn connection(self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    async fn connection(self, stream: TcpStream, peer: Peer, slot: OwnedSemaphorePermit) {
         // Answers are written whole: waiting for more to send only delays them. Where it cannot be
         // set, answers are slower and right.
         let _ = stream.set_nodelay(true);
@@ -186,7 +187,7 @@ impl Shared {
             self.options.head,
             self.options.idle,
         );
-        let service = service_fn(|request| self.respond(request, &activity));
+        let service = service_fn(|request| self.respond(request, peer, &activity));
         let mut connection = std::pin::pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -216,10 +217,12 @@ impl Shared {
 
     async fn respond(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
+        peer: Peer,
         activity: &Activity,
     ) -> Result<Response, Infallible> {
         activity.begin();
+        request.extensions_mut().insert(peer);
         let mut response = self.app.clone().call(request).await?;
         activity.end();
         if self.draining.load(Ordering::Acquire) {

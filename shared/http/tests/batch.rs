@@ -13,7 +13,9 @@ use aws_sdk_dynamodb::{Client, error::BoxError};
 use axum::body::Body;
 use contacts::{Contacts, Identity, NewToken, Scope};
 use contacts_embedded::Engine;
+use contacts_events::{Events, Own, Topic};
 use contacts_http::App;
+use contacts_jobs::{Jobs, Queue, TableQueue};
 use contacts_settings::{Door, Settings, Strings};
 use contacts_store::Store;
 use http::{Request, StatusCode};
@@ -72,7 +74,11 @@ async fn others_are_answered_and_the_time_out_fires_while_a_batch_is_read() {
     };
     let (_, token) = contacts.create_token(&somebody, &new).await.unwrap();
     let settings = Settings::read(Door::Standalone, &Strings::default()).unwrap();
-    let router = contacts_http::router(App::new(contacts, &settings).unwrap());
+    let queue = Queue::Table(TableQueue::new(contacts.store().clone()));
+    let topic = Topic::Own(Own::new(false));
+    let events = Events::new(contacts.clone(), topic);
+    let app = App::new(Jobs::new(contacts, events, queue), &settings).unwrap();
+    let router = contacts_http::router(app);
 
     let vcard = "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada\r\nEND:VCARD\r\n";
     let batch = Request::post("/v1/books/default/contacts/batch")

@@ -6,14 +6,17 @@
 //!
 //! The standard `AWS_*` variables are read by the AWS SDK and `RUST_LOG` by `contacts-telemetry`.
 
+mod cache;
 mod error;
 mod secret;
 mod source;
 mod web;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+pub use cache::CacheServer;
 pub use error::Error;
 pub use secret::Secret;
 pub use source::Strings;
@@ -24,19 +27,27 @@ const DATA_DIR: &str = "CONTACTS_DATA_DIR";
 const TOKEN: &str = "CONTACTS_TOKEN";
 const TABLE: &str = "CONTACTS_TABLE";
 const CHANGES_DAYS: &str = "CONTACTS_CHANGES_DAYS";
+const QUEUE_URL: &str = "CONTACTS_QUEUE_URL";
+const TOPIC_ARN: &str = "CONTACTS_TOPIC_ARN";
 const CORS_ORIGINS: &str = "CONTACTS_CORS_ORIGINS";
+const CACHE_URL: &str = "CONTACTS_CACHE_URL";
+const RATE_LIMIT: &str = "CONTACTS_RATE_LIMIT";
 const OIDC_ISSUER: &str = "CONTACTS_OIDC_ISSUER";
 const OIDC_AUDIENCE: &str = "CONTACTS_OIDC_AUDIENCE";
 
 /// Every variable of this product, for finding the one that a misspelt name means.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 13] = [
     LISTEN,
     METRICS_LISTEN,
     DATA_DIR,
     TOKEN,
     TABLE,
     CHANGES_DAYS,
+    QUEUE_URL,
+    TOPIC_ARN,
     CORS_ORIGINS,
+    CACHE_URL,
+    RATE_LIMIT,
     OIDC_ISSUER,
     OIDC_AUDIENCE,
 ];
@@ -48,6 +59,10 @@ pub enum Door {
     Lambda,
     /// `api-container`.
     Container,
+    /// `worker-lambda`.
+    WorkerLambda,
+    /// `worker-container`.
+    WorkerContainer,
     /// `standalone`.
     Standalone,
 }
@@ -64,8 +79,20 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// The DynamoDB table.
     pub table: Table,
+    /// `CONTACTS_QUEUE_URL`: the SQS queue of the workers, as SQS names it. Default: none, so that
+    /// messages are rows of the table; required in `worker-lambda`, which SQS calls.
+    pub queue_url: Option<String>,
+    /// `CONTACTS_TOPIC_ARN`: the standard topic of Amazon SNS through which events are sent. Default:
+    /// none, so that the process itself calls the URLs that are subscribed, and nothing else can be.
+    pub topic_arn: Option<String>,
     /// What browsers may do.
     pub http: Http,
+    /// `CONTACTS_CACHE_URL`: the Valkey or Redis server that all processes share,
+    /// `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS. Default: none, so
+    /// that each process remembers and counts for itself.
+    pub cache: Option<CacheServer>,
+    /// How much anybody may ask for.
+    pub limits: Limits,
     /// The OpenID provider whose tokens are accepted. None: personal access tokens alone.
     pub oidc: Option<Oidc>,
 }
@@ -104,6 +131,26 @@ pub struct Http {
     /// browser sends them (RFC 6454, section 6.2: lower case, no default port). Default: none, so
     /// that no other origin is allowed.
     pub cors_origins: Vec<String>,
+}
+
+/// The rate limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `CONTACTS_RATE_LIMIT`: requests per second of one token, and of one address without a valid
+    /// token; 1 to 10,000, None for `0`, which is off. Default `0` in standalone, else `50`.
+    pub rate: Option<NonZeroU32>,
+    /// How the address of a client is known.
+    pub client: ClientAddress,
+}
+
+/// How the address of a client is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// By the last entry of `X-Forwarded-For`, which the load balancer writes (Elastic Load
+    /// Balancing, "HTTP headers and Application Load Balancers").
+    Forwarded,
+    /// By the connection: nobody trustworthy writes that header.
+    Peer,
 }
 
 /// The OpenID provider. Both variables are set, or neither.
@@ -146,9 +193,13 @@ impl Settings {
                 name: table_name(door, strings)?,
                 changes_days: changes_days(strings)?,
             },
+            queue_url: queue_url(door, strings)?,
+            topic_arn: topic_arn(strings)?,
             http: Http {
                 cors_origins: cors_origins(strings)?,
             },
+            cache: cache::server(strings, CACHE_URL)?,
+            limits: limits(door, strings)?,
             oidc: oidc(strings)?,
         })
     }
@@ -185,7 +236,7 @@ fn table_name(door: Door, strings: &Strings) -> Result<String, Error> {
     match (name, door) {
         (Some(name), _) => Ok(name),
         (None, Door::Standalone) => Ok("contacts".to_owned()),
-        (None, Door::Lambda | Door::Container) => Err(Error::Missing {
+        (None, _) => Err(Error::Missing {
             variable: TABLE,
             should: SHOULD,
         }),
@@ -200,6 +251,38 @@ fn changes_days(strings: &Strings) -> Result<u32, Error> {
         .map(|days| days.unwrap_or(90))
 }
 
+fn queue_url(door: Door, strings: &Strings) -> Result<Option<String>, Error> {
+    const SHOULD: &str = "the URL of the SQS queue, http(s)://host/…";
+    let url = strings.parse(QUEUE_URL, SHOULD, |text| {
+        web::is_url(text).then(|| text.to_owned())
+    })?;
+    match (url, door) {
+        (None, Door::WorkerLambda) => Err(Error::Missing {
+            variable: QUEUE_URL,
+            should: SHOULD,
+        }),
+        (url, _) => Ok(url),
+    }
+}
+
+fn topic_arn(strings: &Strings) -> Result<Option<String>, Error> {
+    strings.parse(
+        TOPIC_ARN,
+        "the ARN of a standard SNS topic, such as arn:aws:sns:eu-central-1:123456789012:contacts",
+        |text| {
+            let parts: Vec<&str> = text.split(':').collect();
+            let ["arn", partition, "sns", region, account, name] = parts[..] else {
+                return None;
+            };
+            let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            let is_word = |word: &str| !word.is_empty() && word.bytes().all(fits);
+            let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+            let is_topic = is_account && [partition, region, name].into_iter().all(is_word);
+            is_topic.then(|| text.to_owned())
+        },
+    )
+}
+
 fn cors_origins(strings: &Strings) -> Result<Vec<String>, Error> {
     strings
         .parse(
@@ -208,6 +291,22 @@ fn cors_origins(strings: &Strings) -> Result<Vec<String>, Error> {
             |text| text.split(',').map(|one| web::origin(one.trim())).collect(),
         )
         .map(Option::unwrap_or_default)
+}
+
+fn limits(door: Door, strings: &Strings) -> Result<Limits, Error> {
+    let rate = strings.parse(
+        RATE_LIMIT,
+        "a number of requests per second from 1 to 10000, or 0 for no limit",
+        |text| text.parse().ok().filter(|rate| *rate <= 10_000),
+    )?;
+    let (rate, client) = match door {
+        Door::Standalone => (rate.unwrap_or(0), ClientAddress::Peer),
+        _ => (rate.unwrap_or(50), ClientAddress::Forwarded),
+    };
+    Ok(Limits {
+        rate: NonZeroU32::new(rate),
+        client,
+    })
 }
 
 fn oidc(strings: &Strings) -> Result<Option<Oidc>, Error> {

@@ -22,6 +22,10 @@ fn standalone_needs_no_variable() {
     assert_eq!(settings.table.name, "contacts");
     assert_eq!(settings.table.changes_days, 90);
     assert_eq!(settings.http.cors_origins, Vec::<String>::new());
+    assert_eq!(settings.queue_url, None);
+    assert!(settings.cache.is_none());
+    assert_eq!(settings.limits.rate, None);
+    assert_eq!(settings.limits.client, ClientAddress::Peer);
     assert_eq!(settings.oidc, None);
 }
 
@@ -48,7 +52,10 @@ fn every_variable_is_read() {
             (TOKEN, GOOD_TOKEN),
             (TABLE, "cm.prod_1"),
             (CHANGES_DAYS, "3650"),
+            (QUEUE_URL, "https://sqs.eu-central-1.amazonaws.com/1/cm"),
             (CORS_ORIGINS, "https://a.example, http://localhost:5173"),
+            (CACHE_URL, "rediss://cache.example"),
+            (RATE_LIMIT, "10000"),
             (OIDC_ISSUER, "https://id.example/t"),
             (OIDC_AUDIENCE, "contacts"),
             ("AWS_REGION", "eu-central-1"),
@@ -65,6 +72,8 @@ fn every_variable_is_read() {
         settings.http.cors_origins,
         ["https://a.example", "http://localhost:5173"]
     );
+    assert_eq!(settings.cache.unwrap().host, "cache.example");
+    assert_eq!(settings.limits.rate, NonZeroU32::new(10_000));
     assert_eq!(
         settings.oidc,
         Some(Oidc {
@@ -100,6 +109,9 @@ fn a_wrong_value_names_the_variable_and_what_it_should_be() {
             "https://a.example,",
             "origins separated by commas",
         ),
+        (RATE_LIMIT, "-1", "1 to 10000, or 0"),
+        (RATE_LIMIT, "10001", "1 to 10000, or 0"),
+        (RATE_LIMIT, "fast", "1 to 10000, or 0"),
         (OIDC_ISSUER, "http://id.example", "https URL"),
     ] {
         let error = message(&[(variable, value), (OIDC_AUDIENCE, "a")]);
@@ -142,6 +154,31 @@ fn a_token_that_is_too_short_or_not_url_safe_is_refused_without_being_shown() {
         );
         assert!(!format!("{error} {error:?}").contains(token), "{error:?}");
     }
+}
+
+#[test]
+fn behind_a_load_balancer_a_limit_is_on_and_addresses_are_what_it_says() {
+    for door in [Door::Container, Door::Lambda] {
+        let limits = |more: &[(&str, &str)]| {
+            let all = [&[(TABLE, "cm-dev")], more].concat();
+            read(door, &all).unwrap().limits
+        };
+        assert_eq!(limits(&[]).rate, NonZeroU32::new(50));
+        assert_eq!(limits(&[]).client, ClientAddress::Forwarded);
+        assert_eq!(limits(&[(RATE_LIMIT, "0")]).rate, None);
+    }
+}
+
+#[test]
+fn the_address_of_the_cache_is_never_shown() {
+    let wrong = message(&[(CACHE_URL, "redis://:hunter2@")]);
+    assert!(
+        wrong.starts_with("CONTACTS_CACHE_URL is not usable: it should be rediss://"),
+        "{wrong}"
+    );
+    assert!(!wrong.contains("hunter2"));
+    let settings = read(Door::Standalone, &[(CACHE_URL, "redis://:hunter2@cache")]).unwrap();
+    assert!(!format!("{settings:?}").contains("hunter2"));
 }
 
 #[test]

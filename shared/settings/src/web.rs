@@ -1,4 +1,4 @@
-//! The two kinds of web address that settings hold: origins and issuers.
+//! The web addresses that settings hold: origins and issuers, and what other addresses share with them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,6 +19,17 @@ fn address(text: &str) -> Option<Address> {
     }
     let end = after.find(['/', '?', '#']).unwrap_or(after.len());
     let (authority, rest) = after.split_at(end);
+    let (host, port) = host_port(authority)?;
+    Some(Address {
+        scheme,
+        host,
+        port,
+        rest: rest.to_owned(),
+    })
+}
+
+/// Reads `host[:port]`; the host in lower case.
+pub(crate) fn host_port(authority: &str) -> Option<(String, Option<u16>)> {
     let authority = authority.to_ascii_lowercase();
     let (host, port) = match authority.strip_prefix('[') {
         Some(literal) => {
@@ -40,12 +51,7 @@ fn address(text: &str) -> Option<Address> {
         Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
         Some(_) => return None,
     };
-    (is_host(&host)).then(|| Address {
-        scheme,
-        host,
-        port,
-        rest: rest.to_owned(),
-    })
+    is_host(&host).then_some((host, port))
 }
 
 fn is_host(host: &str) -> bool {
@@ -56,6 +62,12 @@ fn is_host(host: &str) -> bool {
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     host.starts_with('[') || (host.len() <= 253 && host.split('.').all(label))
+}
+
+/// Whether the text is an `http` or `https` URL with a path.
+pub(crate) fn is_url(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_plain && address(text).is_some_and(|address| address.rest.len() > 1)
 }
 
 /// An origin as a browser serialises it (RFC 6454, section 6.2), or None.

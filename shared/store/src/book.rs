@@ -15,12 +15,13 @@ use crate::{
     idempotency::Recording,
     ids::BookId,
     item::{Item, n, s, time},
+    job::{self, Job, NewJob},
     keys,
+    outbox::{self, Told},
     table::{Cancelled, Condition, Outcome, Range, Write},
 };
 
-/// How long a membership or a book's number, once read, may be used without reading it again.
-pub(crate) const MEMBERSHIP: Duration = Duration::from_secs(5);
+/// How long a book's numbers, once read, may be used without reading them again.
 const NUMBERS: Duration = Duration::from_secs(1);
 
 /// An address book.
@@ -43,6 +44,8 @@ pub struct Book {
     /// Numbers and revisions given out from now on are above this one, and its log begins after it:
     /// what was given out before a restore, and lost in it, never comes again with another meaning.
     pub(crate) base: u64,
+    /// How many subscriptions there are to it.
+    pub subscriptions: u64,
 }
 
 impl Book {
@@ -58,13 +61,6 @@ impl Book {
             .n("base_seq", self.base)
     }
 
-    pub(crate) fn numbers(&self) -> Numbers {
-        Numbers {
-            seq: self.seq,
-            base: self.base,
-        }
-    }
-
     pub(crate) fn read(id: BookId, item: &Item) -> Result<Self, StoreError> {
         Ok(Self {
             id,
@@ -77,6 +73,11 @@ impl Book {
             // Books of the first version have none.
             base: if item.has("base_seq") {
                 item.number("base_seq")?
+            } else {
+                0
+            },
+            subscriptions: if is_subscribed(item) {
+                item.number("subscribed")?
             } else {
                 0
             },
@@ -107,7 +108,6 @@ pub(crate) struct Desk {
 #[derive(Debug, Default)]
 pub(crate) struct Desks {
     desks: Mutex<HashMap<BookId, Arc<Desk>>>,
-    members: Mutex<HashMap<(String, BookId), Instant>>,
 }
 
 /// Above this many, what is not in use is dropped.
@@ -121,28 +121,6 @@ impl Desks {
         }
         desks.entry(book).or_default().clone()
     }
-
-    fn is_member(&self, who: &str, book: BookId) -> bool {
-        let members = self.members.lock().expect("no holder panics");
-        members
-            .get(&(who.to_owned(), book))
-            .is_some_and(|at| at.elapsed() < MEMBERSHIP)
-    }
-
-    fn remember(&self, who: &str, book: BookId) {
-        let mut members = self.members.lock().expect("no holder panics");
-        if members.len() > REMEMBERED {
-            members.retain(|_, at| at.elapsed() < MEMBERSHIP);
-        }
-        members.insert((who.to_owned(), book), Instant::now());
-    }
-
-    fn forget(&self, book: BookId) {
-        self.members
-            .lock()
-            .expect("no holder panics")
-            .retain(|(_, member), _| *member != book);
-    }
 }
 
 /// What a writer must know of a book.
@@ -152,6 +130,8 @@ pub(crate) struct Numbers {
     pub(crate) seq: u64,
     /// See [`Book::base`].
     pub(crate) base: u64,
+    /// Whether somebody wants to know of changes.
+    pub(crate) subscribed: bool,
 }
 
 pub(crate) fn known(numbers: Option<(Numbers, Instant)>) -> Option<Numbers> {
@@ -166,20 +146,15 @@ impl Store {
         self.table
             .get(&keys::book(id))
             .await?
+            .filter(|item| !is_deleted(item))
             .map(|item| Book::read(id, &item))
             .transpose()
     }
 
-    /// Whether `who` may use the book. A yes is remembered for five seconds in this process.
+    /// Whether `who` may use the book.
     pub async fn is_member(&self, who: &str, book: BookId) -> Result<bool, StoreError> {
-        if self.desks.is_member(who, book) {
-            return Ok(true);
-        }
-        let member = self.table.get(&keys::member(who, book)).await?.is_some();
-        if member {
-            self.desks.remember(who, book);
-        }
-        Ok(member)
+        let member = self.table.get(&keys::member(who, book)).await?;
+        Ok(member.is_some())
     }
 
     /// Creates a book for `owner`; where it exists already, gives it as it stands. `answer` is what a
@@ -201,6 +176,7 @@ impl Store {
             contacts: 0,
             seq: 0,
             base: 0,
+            subscriptions: 0,
         };
         let member = Item::new(&keys::member(owner, id)).s("role", "owner");
         let mut writes = vec![
@@ -253,7 +229,9 @@ impl Store {
             .batch_get(ids.iter().map(|id| keys::book(*id)))
             .await?
         {
-            books.push(Book::read(book_id(&item)?, &item)?);
+            if !is_deleted(&item) {
+                books.push(Book::read(book_id(&item)?, &item)?);
+            }
         }
         books.sort_by_key(|book| book.id);
         Ok(books)
@@ -269,60 +247,122 @@ impl Store {
             ..book.clone()
         };
         let condition = Condition::of("rev = :old")
+            .and(outbox::flag(book.subscriptions > 0))
             .value(":old", n(book.revision))
             .value(":title", s(name))
             .value(":rev", n(renamed.revision))
             .value(":now", n(now.as_millisecond()));
         let update = "SET title = :title, rev = :rev, updated = :now".to_owned();
-        match self
-            .table
-            .write(Write::Update(keys::book(book.id), update, condition))
-            .await?
-        {
-            Outcome::Done => Ok(Some(renamed)),
+        let rename = Write::Update(keys::book(book.id), update, condition);
+        let outcome = if book.subscriptions > 0 {
+            let told = Told::Renamed(renamed.revision, name.to_owned());
+            self.all_or_none(&[rename, outbox::row(book.id, book.seq, &told, now)])
+                .await?
+        } else {
+            self.table.write(rename).await?
+        };
+        let renamed = match outcome {
+            Outcome::Done => Some(renamed),
             // Our own write after a lost answer, if it is what we meant to write, to the millisecond.
-            Outcome::Refused(Some(item)) => {
+            Outcome::Refused(Some(item)) if !is_deleted(&item) => {
                 let now = Book::read(book.id, &item)?;
                 let ours = now.revision == renamed.revision
                     && now.name == renamed.name
                     && now.updated == renamed.updated;
-                Ok(ours.then_some(now))
+                ours.then_some(now)
             }
-            Outcome::Refused(None) => Ok(None),
+            Outcome::Refused(_) => None,
+        };
+        if renamed.is_some() && book.subscriptions > 0 {
+            self.ring(book.id).await;
+        }
+        Ok(renamed)
+    }
+
+    /// A transaction, tried again until it happens or the condition of its first action does not hold.
+    pub(crate) async fn all_or_none(&self, writes: &[Write]) -> Result<Outcome, StoreError> {
+        let mut backoff = Backoff::start();
+        loop {
+            match self.table.transact(writes).await {
+                Ok(()) => return Ok(Outcome::Done),
+                Err(Cancelled::Refused(refused)) => {
+                    let first = refused.into_iter().next();
+                    return Ok(Outcome::Refused(first.and_then(|(_, item)| item)));
+                }
+                Err(Cancelled::Failed(error)) => return Err(error),
+                Err(Cancelled::Unknown(error)) => backoff.wait().await.map_err(|_| error)?,
+                Err(Cancelled::Contended) => backoff.wait().await?,
+            }
         }
     }
 
     /// Deletes the book if it is empty and still at `revision`.
     pub async fn delete_book(&self, owner: &str, book: &Book) -> Result<Deletion, StoreError> {
         let condition = Condition::of("rev = :rev AND cards = :none")
+            .and(outbox::flag(book.subscriptions > 0))
             .value(":rev", n(book.revision))
             .value(":none", n(0));
-        let writes = [
+        let mut writes = vec![
             Write::Delete(keys::book(book.id), condition),
             Write::Delete(keys::member(owner, book.id), Condition::none()),
         ];
-        let mut backoff = Backoff::start();
-        let deletion = loop {
-            match self.table.transact(&writes).await {
-                Ok(()) => break Deletion::Done,
-                Err(Cancelled::Refused(refused)) => {
-                    let Some((_, Some(item))) = refused.first() else {
-                        break Deletion::Done;
-                    };
-                    let now = Book::read(book.id, item)?;
-                    break if now.revision == book.revision {
-                        Deletion::NotEmpty
-                    } else {
-                        Deletion::Changed
-                    };
+        writes.extend(self.news_of_deletion(book));
+        let deletion = match self.all_or_none(&writes).await? {
+            Outcome::Refused(Some(item)) if !is_deleted(&item) => {
+                let now = Book::read(book.id, &item)?;
+                if now.revision == book.revision && now.contacts > 0 {
+                    Deletion::NotEmpty
+                } else {
+                    Deletion::Changed
                 }
-                Err(Cancelled::Failed(error)) => return Err(error),
-                Err(Cancelled::Unknown(error)) => backoff.wait().await.map_err(|_| error)?,
-                Err(Cancelled::Contended) => backoff.wait().await?,
+            }
+            Outcome::Done | Outcome::Refused(_) => Deletion::Done,
+        };
+        if deletion == Deletion::Done && book.subscriptions > 0 {
+            self.ring(book.id).await;
+        }
+        Ok(deletion)
+    }
+
+    fn news_of_deletion(&self, book: &Book) -> Option<Write> {
+        let row = outbox::row(book.id, book.seq, &Told::BookDeleted, self.now());
+        (book.subscriptions > 0).then_some(row)
+    }
+
+    /// Marks a book with contacts as deleted, which it is from then on for everybody, and creates the
+    /// job that deletes what it holds; if it still is at its revision, else none.
+    pub async fn delete_book_by(
+        &self,
+        owner: &str,
+        book: &Book,
+        job: &NewJob,
+    ) -> Result<Option<Job>, StoreError> {
+        let (created, writes) = job::creation(job, self.now());
+        // Without its numbers no write to the book can happen any more.
+        let mark = "SET deleted_by = :job REMOVE seq, rev".to_owned();
+        let condition = Condition::of("rev = :rev")
+            .and(outbox::flag(book.subscriptions > 0))
+            .value(":rev", n(book.revision))
+            .value(":job", s(job.id.to_string()));
+        let mut actions = vec![
+            Write::Update(keys::book(book.id), mark, condition),
+            Write::Delete(keys::member(owner, book.id), Condition::none()),
+        ];
+        actions.extend(writes);
+        actions.extend(self.news_of_deletion(book));
+        let deleted = match self.all_or_none(&actions).await? {
+            Outcome::Done => Some(created),
+            Outcome::Refused(item) => {
+                // Ours after a lost answer, if it names our job.
+                let by = item.as_ref().map(|item| item.opt_text("deleted_by"));
+                let ours = by.transpose()?.flatten() == Some(&job.id.to_string());
+                ours.then_some(created)
             }
         };
-        self.desks.forget(book.id);
-        Ok(deletion)
+        if deleted.is_some() && book.subscriptions > 0 {
+            self.ring(book.id).await;
+        }
+        Ok(deleted)
     }
 
     /// Begins a new epoch in every book: to be called once after the table was brought back to an
@@ -331,7 +371,7 @@ impl Store {
         let mut books = Vec::new();
         self.table
             .scan(|item| {
-                if book_id(&item).is_ok() {
+                if book_id(&item).is_ok() && !is_deleted(&item) {
                     books.push(item);
                 }
             })
@@ -349,6 +389,16 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether a book is marked as deleted: then it exists for nobody but the job that empties it.
+pub(crate) fn is_deleted(item: &Item) -> bool {
+    item.has("deleted_by")
+}
+
+/// Whether somebody wants to know what happens to the book.
+pub(crate) fn is_subscribed(item: &Item) -> bool {
+    item.has("subscribed")
 }
 
 fn book_id(item: &Item) -> Result<BookId, StoreError> {

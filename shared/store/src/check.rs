@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Store,
-    book::Book,
+    book::{Book, is_deleted},
     contact::{Head, Listed, Original, inflate, inflate_text, original_digest},
     error::StoreError,
     ids::{BookId, ContactId},
@@ -51,17 +51,45 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-/// Everything of one book.
+/// What is wrong with one contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// The card itself.
+    Body,
+    /// The vCard that is there.
+    OtherOriginal,
+    /// The vCard that is not there, or should not be.
+    Original,
+    Uid,
+    Name,
+    Term,
+}
+
+impl Flaw {
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Body => "the card is missing, twice there, of another revision or another card",
+            Self::OtherOriginal => "the vCard is not the one that the head names",
+            Self::Original => "the vCard is missing, left over or of another revision",
+            Self::Uid => "the UID row is missing or another contact's",
+            Self::Name => "the name row is missing or shows something else",
+            Self::Term => "a term has no row",
+        }
+    }
+}
+
+/// Everything of one book, or of some of its contacts.
 #[derive(Default)]
-struct Shelf {
+pub(crate) struct Shelf {
     book: Option<Item>,
-    heads: BTreeMap<ContactId, Item>,
+    pub(crate) heads: BTreeMap<ContactId, Item>,
     bodies: BTreeMap<ContactId, Item>,
     originals: BTreeMap<ContactId, Item>,
-    uids: BTreeMap<Key, Item>,
-    names: BTreeMap<Key, Item>,
-    terms: BTreeSet<Key>,
+    pub(crate) uids: BTreeMap<Key, Item>,
+    pub(crate) names: BTreeMap<Key, Item>,
+    pub(crate) terms: BTreeSet<Key>,
     log: BTreeMap<u64, Item>,
+    subscriptions: u64,
 }
 
 impl Store {
@@ -103,11 +131,18 @@ impl Store {
             report.leftovers += shelf.terms.len();
             return Ok(());
         };
+        if is_deleted(book) {
+            // Its job is still at work.
+            return Ok(());
+        }
         let book = Book::read(id, book)?;
         report.books += 1;
         report.contacts += shelf.heads.len();
         if book.contacts != shelf.heads.len() as u64 {
             find(None, "the counter is not the number of contacts");
+        }
+        if book.subscriptions != shelf.subscriptions {
+            find(None, "the flag is not the number of subscriptions");
         }
         let mut last = BTreeMap::new();
         let now = self.now();
@@ -155,28 +190,13 @@ impl Store {
             {
                 wrong("the change log names another revision");
             }
-            for problem in check_contents(&head, shelf)? {
-                wrong(problem);
+            for flaw in check_contact(id, &head, shelf)? {
+                wrong(flaw.text());
             }
-            let uid = keys::uid(id, &head.uid);
-            match shelf.uids.get(&uid) {
-                Some(row) if row.text("card")? == contact.to_string() => {}
-                _ => wrong("the UID row is missing or another contact's"),
-            }
-            uids.insert(uid);
-            let name = keys::name_row(id, &head.sort_name, *contact);
-            match shelf.names.get(&name) {
-                Some(row) if Listed::read(row)? == head.listed(name.sk.clone()) => {}
-                _ => wrong("the name row is missing or shows something else"),
-            }
-            names.insert(name);
-            for term in &head.terms {
-                let row = keys::term_row(id, term, *contact);
-                if !shelf.terms.contains(&row) {
-                    wrong("a term has no row");
-                }
-                terms.insert(row);
-            }
+            uids.insert(keys::uid(id, &head.uid));
+            names.insert(keys::name_row(id, &head.sort_name, *contact));
+            let rows = head.terms.iter();
+            terms.extend(rows.map(|term| keys::term_row(id, term, *contact)));
         }
         let orphans = shelf.bodies.keys().chain(shelf.originals.keys());
         for contact in orphans.filter(|contact| !shelf.heads.contains_key(contact)) {
@@ -193,47 +213,62 @@ impl Store {
     }
 }
 
-/// Whether the card and the vCard are there, whole and of the head's revision.
-fn check_contents(head: &Head, shelf: &Shelf) -> Result<Vec<&'static str>, StoreError> {
-    let mut problems = Vec::new();
-    let body = shelf.bodies.get(&head.id);
-    let json = match (&head.inline, body) {
-        (Some(inline), None) => Some(inflate_text(inline)?),
+/// What is wrong with a contact whose items are on the shelf.
+pub(crate) fn check_contact(
+    book: BookId,
+    head: &Head,
+    shelf: &Shelf,
+) -> Result<Vec<Flaw>, StoreError> {
+    let mut flaws = Vec::new();
+    let json = match (&head.inline, shelf.bodies.get(&head.id)) {
+        (Some(inline), None) => inflate_text(inline).ok(),
         (None, Some(body)) if body.number::<u64>("rev")? == head.revision => {
-            Some(inflate_text(body.bytes("json")?)?)
+            inflate_text(body.bytes("json")?).ok()
         }
         _ => None,
     };
-    let uid = json.and_then(|json| serde_json::from_str::<serde_json::Value>(&json).ok());
-    if uid.is_none_or(|card| card["uid"] != head.uid) {
-        problems.push("the card is missing, twice there, of another revision or another card");
+    let card = json.and_then(|json| serde_json::from_str::<serde_json::Value>(&json).ok());
+    if card.is_none_or(|card| card["uid"] != head.uid) {
+        flaws.push(Flaw::Body);
     }
     match (&head.original, shelf.originals.get(&head.id)) {
         (None, None) => {}
         (Some(digest), Some(item)) if item.number::<u64>("rev")? == head.revision => {
-            let bytes = inflate(item.bytes("vcard")?)?;
-            if *digest
-                != original_digest(&Original {
-                    bytes,
-                    version: String::new(),
-                })
-            {
-                problems.push("the vCard is not the one that the head names");
+            let bytes = inflate(item.bytes("vcard")?).unwrap_or_default();
+            let version = String::new();
+            if *digest != original_digest(&Original { bytes, version }) {
+                flaws.push(Flaw::OtherOriginal);
             }
         }
-        _ => problems.push("the vCard is missing, left over or of another revision"),
+        _ => flaws.push(Flaw::Original),
     }
-    Ok(problems)
+    match shelf.uids.get(&keys::uid(book, &head.uid)) {
+        Some(row) if row.text("card")? == head.id.to_string() => {}
+        _ => flaws.push(Flaw::Uid),
+    }
+    let name = keys::name_row(book, &head.sort_name, head.id);
+    match shelf.names.get(&name) {
+        Some(row) if Listed::read(row)? == head.listed(name.sk) => {}
+        _ => flaws.push(Flaw::Name),
+    }
+    let has_row = |term| shelf.terms.contains(&keys::term_row(book, term, head.id));
+    let lacking = head.terms.iter().filter(|term| !has_row(term));
+    flaws.extend(lacking.map(|_| Flaw::Term));
+    Ok(flaws)
 }
 
-fn sort_in(shelves: &mut BTreeMap<BookId, Shelf>, item: Item) -> Result<(), StoreError> {
+pub(crate) fn sort_in(shelves: &mut BTreeMap<BookId, Shelf>, item: Item) -> Result<(), StoreError> {
     let key = item.key()?;
     let mut parts = key.pk.splitn(3, '#');
     let (kind, book) = (
         parts.next().unwrap_or_default(),
         parts.next().unwrap_or_default(),
     );
-    if matches!(kind, "P" | "K" | "I") {
+    if matches!(
+        kind,
+        "P" | "K" | "I" | "J" | "R" | "W" | "Q" | "QD" | "O" | "E"
+    ) || key.pk == keys::DAYS
+    {
         return Ok(());
     }
     let book = book.parse().map_err(|_| StoreError::Damaged("pk"))?;
@@ -249,9 +284,10 @@ fn sort_in(shelves: &mut BTreeMap<BookId, Shelf>, item: Item) -> Result<(), Stor
                 _ => return Err(StoreError::Damaged("sk")),
             };
         }
+        ("S", _) => shelf.subscriptions += 1,
         ("U", _) => drop(shelf.uids.insert(key, item)),
         ("N", _) => drop(shelf.names.insert(key, item)),
-        ("T" | "G", _) => drop(shelf.terms.insert(key)),
+        ("T" | "G" | "Y", _) => drop(shelf.terms.insert(key)),
         ("L", seq) => {
             let seq = seq.parse().map_err(|_| StoreError::Damaged("sk"))?;
             shelf.log.insert(seq, item);

@@ -30,27 +30,39 @@ pub enum Term {
     },
     /// A folded group name, at most 256 bytes.
     Group(String),
+    /// A day that comes back every year.
+    Day {
+        /// Month and day, such as `02-29`.
+        day: String,
+        /// What is celebrated, at most 64 bytes, without control characters.
+        kind: String,
+    },
 }
 
 impl Term {
     /// As the head lists it: the kind, then the text.
-    fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         match self {
             Self::Word { word, field } => format!("{field}{word}"),
             Self::Group(group) => format!("g{group}"),
+            Self::Day { day, kind } => format!("y{day}{kind}"),
         }
     }
 
     fn decode(text: &str) -> Option<Self> {
         let field = text.chars().next()?;
         let rest = &text[field.len_utf8()..];
-        Some(if field == 'g' {
-            Self::Group(rest.to_owned())
-        } else {
-            Self::Word {
+        Some(match field {
+            'g' => Self::Group(rest.to_owned()),
+            'y' => {
+                let (day, kind) = rest.split_at_checked(5)?;
+                let (day, kind) = (day.to_owned(), kind.to_owned());
+                Self::Day { day, kind }
+            }
+            field => Self::Word {
                 word: rest.to_owned(),
                 field,
-            }
+            },
         })
     }
 }
@@ -291,6 +303,18 @@ impl Head {
             original: item.opt_text("original")?.map(str::to_owned),
             inline: item.opt_bytes("json")?.map(<[u8]>::to_vec),
         })
+    }
+
+    /// The row that shows the contact in lists.
+    pub(crate) fn name_row(&self, book: BookId) -> Item {
+        let version = Version {
+            revision: self.revision,
+            created: self.created,
+            updated: self.updated,
+        };
+        version
+            .put(Item::new(&keys::name_row(book, &self.sort_name, self.id)))
+            .s("summary", &self.summary)
     }
 
     /// The head as a list shows it.

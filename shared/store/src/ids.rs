@@ -69,6 +69,28 @@ id!(
     TokenId
 );
 id!(
+    /// Names a job; sorts by the time of its creation.
+    JobId
+);
+
+impl JobId {
+    /// A new identifier: the time in milliseconds in its first six bytes, randomness in the others.
+    pub fn at(now: jiff::Timestamp) -> Self {
+        let mut id: [u8; 16] = random_bytes();
+        id[..6].copy_from_slice(&now.as_millisecond().to_be_bytes()[2..]);
+        Self(id)
+    }
+}
+
+id!(
+    /// Names a subscription.
+    SubscriptionId
+);
+id!(
+    /// Names an event, the same each time that it is sent.
+    EventId
+);
+id!(
     /// Marks one logical write, so that a writer recognises its own after a lost answer.
     WriteId
 );

@@ -102,6 +102,21 @@ impl Item {
         }
     }
 
+    pub(crate) fn numbers<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+    ) -> Result<std::collections::BTreeMap<String, T>, StoreError> {
+        let Some(AttributeValue::M(values)) = self.0.get(name) else {
+            return Err(StoreError::Damaged(name));
+        };
+        let number = |value: &AttributeValue| value.as_n().ok()?.parse().ok();
+        values
+            .iter()
+            .map(|(key, value)| Some((key.clone(), number(value)?)))
+            .collect::<Option<_>>()
+            .ok_or(StoreError::Damaged(name))
+    }
+
     pub(crate) fn key(&self) -> Result<Key, StoreError> {
         Ok(Key::new(self.text("pk")?, self.text("sk")?))
     }

@@ -13,11 +13,17 @@ mod error;
 mod idempotency;
 mod ids;
 mod item;
+mod job;
 mod keys;
 mod log;
+mod outbox;
+mod purge;
+mod queue;
 mod read;
+mod subscription;
 mod table;
 mod token;
+mod verify;
 mod write;
 
 use std::sync::Arc;
@@ -31,10 +37,20 @@ pub use client::{client, sdk_config};
 pub use contact::{Entry, Head, INLINE_BODY_BYTES, Listed, Original, Stored, Term};
 pub use error::StoreError;
 pub use idempotency::{Answer, Claim, Claimed, KEPT, LEASE, Recording};
-pub use ids::{BookId, ContactId, InvalidId, TokenId, WriteId, digest_text, random_bytes};
+pub use ids::{
+    BookId, ContactId, EventId, InvalidId, JobId, SubscriptionId, TokenId, WriteId, digest_text,
+    random_bytes,
+};
+pub use job::{Checkpoint, Job, JobError, JobState, NewJob, Progress};
 pub use log::{Change, Run, TooOld};
+pub use outbox::{Happened, Told, Touched, Unsent, Waiting};
+pub use queue::Received;
 pub use read::{Page, SEARCH_ROWS, Search};
+pub use subscription::{
+    Endpoint, EndpointState, MOST_AWAITED, MOST_SUBSCRIPTIONS, RESERVED, Subscribed, Subscription,
+};
 pub use token::Token;
+pub use verify::{Flawed, Verified};
 pub use write::{Decide, Decision, Done, Op, Record};
 
 use crate::{book::Desks, table::Table};
@@ -45,6 +61,7 @@ pub struct Store {
     table: Table,
     desks: Arc<Desks>,
     changes_days: u32,
+    bell: Option<outbox::Bell>,
 }
 
 impl Store {
@@ -61,6 +78,7 @@ impl Store {
             },
             desks: Arc::default(),
             changes_days,
+            bell: None,
         }
     }
 

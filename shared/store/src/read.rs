@@ -125,7 +125,7 @@ impl Store {
     }
 
     /// The heads among `ids` that exist.
-    pub(crate) async fn heads(
+    pub async fn heads(
         &self,
         book: BookId,
         ids: impl IntoIterator<Item = ContactId>,

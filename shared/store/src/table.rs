@@ -11,9 +11,9 @@ use aws_sdk_dynamodb::{
     Client,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{
-        AttributeValue, Delete, DeleteRequest, KeysAndAttributes, Put, PutRequest,
-        ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-        WriteRequest,
+        AttributeValue, ConditionCheck, Delete, DeleteRequest, KeysAndAttributes, Put, PutRequest,
+        ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
+        Update, WriteRequest,
     },
 };
 use contacts_telemetry as telemetry;
@@ -169,30 +169,62 @@ impl Table {
         }
     }
 
-    /// Calls `each` with every item of the table. For the checker alone.
-    pub(crate) async fn scan(&self, mut each: impl FnMut(Item)) -> Result<(), StoreError> {
-        let mut start = None;
+    /// How many items a partition has.
+    pub(crate) async fn count(&self, pk: &str) -> Result<u64, StoreError> {
+        let (mut count, mut start) = (0, None);
         loop {
             let request = self
                 .client
-                .scan()
+                .query()
                 .table_name(&self.name)
                 .consistent_read(true)
+                .select(Select::Count)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", s(pk))
                 .set_exclusive_start_key(start)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            let answer = measure("Scan", request.send()).await?;
-            units("Scan", answer.consumed_capacity.as_slice());
-            answer
-                .items
-                .unwrap_or_default()
-                .into_iter()
-                .map(Item)
-                .for_each(&mut each);
+            let answer = measure("Query", request.send()).await?;
+            units("Query", answer.consumed_capacity.as_slice());
+            count += u64::try_from(answer.count).unwrap_or_default();
             start = answer.last_evaluated_key;
             if start.is_none() {
-                return Ok(());
+                return Ok(count);
             }
         }
+    }
+
+    /// Calls `each` with every item of the table.
+    pub(crate) async fn scan(&self, mut each: impl FnMut(Item)) -> Result<(), StoreError> {
+        let mut start = None;
+        loop {
+            let (items, next) = self.scan_page(start.as_ref(), 1_000).await?;
+            items.into_iter().for_each(&mut each);
+            if next.is_none() {
+                return Ok(());
+            }
+            start = next;
+        }
+    }
+
+    /// Up to `limit` items of the table after `start`, and the key to go on from, if there may be more.
+    pub(crate) async fn scan_page(
+        &self,
+        start: Option<&Key>,
+        limit: usize,
+    ) -> Result<(Vec<Item>, Option<Key>), StoreError> {
+        let request = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start.map(key_map))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let answer = measure("Scan", request.send()).await?;
+        units("Scan", answer.consumed_capacity.as_slice());
+        let items = answer.items.unwrap_or_default();
+        let next = answer.last_evaluated_key.map(|key| Item(key).key());
+        Ok((items.into_iter().map(Item).collect(), next.transpose()?))
     }
 
     /// Writes one item if its condition holds.
@@ -216,6 +248,8 @@ impl Table {
     async fn write_once(&self, write: Write) -> Result<Outcome, StoreError> {
         let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
         match write {
+            // On its own it has nothing to hold together.
+            Write::Check(..) => Ok(Outcome::Done),
             Write::Put(item, condition) => {
                 let request = self
                     .client
@@ -393,6 +427,15 @@ impl Table {
         let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
         let action = TransactWriteItem::builder();
         Ok(match write {
+            Write::Check(key, condition) => action.condition_check(
+                ConditionCheck::builder()
+                    .table_name(&self.name)
+                    .set_key(Some(key_map(&key)))
+                    .set_condition_expression(condition.expression)
+                    .set_expression_attribute_values(non_empty(condition.values))
+                    .return_values_on_condition_check_failure(all_old)
+                    .build()?,
+            ),
             Write::Put(item, condition) => action.put(
                 Put::builder()
                     .table_name(&self.name)

@@ -132,10 +132,10 @@ impl Store {
         Ok((tokens, next))
     }
 
-    /// Ends a token of `who`; whether there was one.
-    pub async fn revoke_token(&self, who: &str, id: TokenId) -> Result<bool, StoreError> {
+    /// Ends a token of `who`; what it was, if there was one.
+    pub async fn revoke_token(&self, who: &str, id: TokenId) -> Result<Option<Token>, StoreError> {
         let Some(item) = self.table.get(&keys::own_token(who, id)).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         let token = Token::read(&item)?;
         // The row that lets it in goes first: after a crash the owner still sees it and can try again.
@@ -145,7 +145,7 @@ impl Store {
         self.table
             .write(Write::Delete(keys::own_token(who, id), Condition::none()))
             .await?;
-        Ok(true)
+        Ok(Some(token))
     }
 
     /// Notes that the token was used on `day`. Never brings a revoked token back.

@@ -12,6 +12,7 @@
 //! as that number is free, the attempt may still happen; so it is asked whenever the number is found
 //! taken.
 
+mod actions;
 mod plan;
 mod terms;
 
@@ -31,16 +32,16 @@ use crate::{
     error::StoreError,
     idempotency::{Answer, Claim},
     ids::{BookId, ContactId, WriteId},
-    item::{Item, n},
     keys,
-    log::{self, Change},
-    table::{Cancelled, Condition, Write},
+    table::{Cancelled, Write},
 };
 
+use actions::{BOOK_ACTION, changes, uid_taken};
 use plan::{Plan, plan_one};
 
-/// A transaction holds at most 100 actions; one is the book's and one may be the record's.
-const ACTIONS: usize = 98;
+/// A transaction holds at most 100 actions; one is the book's, one may be the record's, and one the
+/// outbox's.
+const ACTIONS: usize = 97;
 /// It holds at most 4 MB; kept below, because sizes here are estimates.
 const BYTES: usize = 3 * 1024 * 1024;
 /// How many operations are looked at for one transaction: a card takes at least three actions and a
@@ -52,6 +53,8 @@ const LOOK_AHEAD: usize = ACTIONS / 4;
 pub enum Decision {
     /// It becomes this.
     Put(Box<Entry>),
+    /// It stays what it is; what it is found by, and shown by in lists, becomes this. Keeps its revision.
+    Reindex(Box<Entry>),
     /// It goes.
     Delete,
 }
@@ -82,6 +85,8 @@ pub enum Done<E> {
     Updated(Stored),
     /// The contact already was as wanted, and keeps its revision.
     Kept(Stored),
+    /// The contact is found by something else now, and keeps its revision.
+    Reindexed(Stored),
     /// The contact is gone.
     Deleted(ContactId),
     /// There was no such contact to delete.
@@ -94,7 +99,10 @@ pub enum Done<E> {
 
 impl<E> Done<E> {
     fn is_written(&self) -> bool {
-        matches!(self, Self::Created(_) | Self::Updated(_) | Self::Deleted(_))
+        matches!(
+            self,
+            Self::Created(_) | Self::Updated(_) | Self::Reindexed(_) | Self::Deleted(_)
+        )
     }
 }
 
@@ -119,6 +127,8 @@ struct Attempt {
     ids: Vec<ContactId>,
     /// The term rows put so far, and the revision that they carry.
     put: BTreeMap<(ContactId, Term), u64>,
+    /// Whether a transaction left something in the book's outbox.
+    told: bool,
 }
 
 /// An attempt at a transaction that may have happened, or may yet.
@@ -129,10 +139,9 @@ struct Tried<E> {
     plans: Vec<Plan<E>>,
     /// Whether it finishes the record.
     recorded: bool,
+    /// Whether it leaves something in the outbox.
+    told: bool,
 }
-
-/// Where the book's action stands: its refusal says that another write came first.
-const BOOK_ACTION: usize = 0;
 
 impl Store {
     /// Carries out `ops` in order, as many in one transaction as fit it. Each is done or not, and its
@@ -153,6 +162,7 @@ impl Store {
         let mut attempt = Attempt {
             ids,
             put: BTreeMap::new(),
+            told: false,
         };
         while done.len() < ops.len() {
             match self
@@ -169,9 +179,15 @@ impl Store {
                         // open what has happened. The error at hand says more than one of tidying up.
                         self.lapse(record.claim).await.ok();
                     }
+                    if attempt.told {
+                        self.ring(book).await;
+                    }
                     return Err(error);
                 }
             }
+        }
+        if attempt.told {
+            self.ring(book).await;
         }
         if let Some(record) = record.filter(|_| !recorded) {
             if done.iter().any(Done::is_written) || record.claim.progress.is_some() {
@@ -204,25 +220,24 @@ impl Store {
         let (plans, numbers, recorded) = loop {
             let numbers = match known(remembered.take()) {
                 Some(numbers) => numbers,
-                None => self
-                    .book(book)
-                    .await?
-                    .ok_or(StoreError::BookGone)?
-                    .numbers(),
+                None => self.numbers(book, &attempt.put).await?,
             };
             let seq = numbers.seq;
             if tried.first().is_some_and(|tried| tried.seq < seq)
                 && let Some(won) = self.winner(book, std::mem::take(&mut tried)).await?
             {
+                attempt.told |= won.told;
                 break (won.plans, numbers, won.recorded);
             }
             let rest = ops.iter().zip(&attempt.ids).skip(before.len());
             let plans = self.plan(book, numbers, rest, &taken, now).await?;
             let write = WriteId::random();
-            let (mut writes, count) = self.transaction(book, seq, &plans, write, now);
-            if count == 0 {
+            let changes = changes(seq, &plans);
+            if changes.is_empty() {
                 break (plans, numbers, false);
             }
+            let count = changes.len() as u64;
+            let (mut writes, told) = self.transaction(book, numbers, &changes, write, now);
             let last = before.len() + plans.len() == ops.len();
             if let Some(record) = record {
                 let outcomes = plans.iter().map(|plan| &plan.done);
@@ -237,6 +252,7 @@ impl Store {
             let recorded = last && record.is_some();
             match self.table.transact(&writes).await {
                 Ok(()) => {
+                    attempt.told |= told;
                     let numbers = Numbers {
                         seq: seq + count,
                         ..numbers
@@ -266,6 +282,7 @@ impl Store {
                         seq,
                         plans,
                         recorded,
+                        told,
                     });
                 }
             }
@@ -277,6 +294,25 @@ impl Store {
         self.delete_leftovers(book, &plans, &attempt.put).await;
         let outcomes = plans.into_iter().map(|plan| plan.done).collect();
         Ok((outcomes, recorded))
+    }
+
+    /// The book's numbers. Where it is gone, so are the rows that were put for it.
+    async fn numbers(
+        &self,
+        book: BookId,
+        put: &BTreeMap<(ContactId, Term), u64>,
+    ) -> Result<Numbers, StoreError> {
+        if let Some(book) = self.book(book).await? {
+            return Ok(Numbers {
+                seq: book.seq,
+                base: book.base,
+                subscribed: book.subscriptions > 0,
+            });
+        }
+        let rows = put.keys();
+        let rows = rows.map(|(contact, term)| keys::term_row(book, term, *contact));
+        self.table.delete_all(rows).await?;
+        Err(StoreError::BookGone)
     }
 
     /// The one of the attempts, all at one number, that took it. Called once the number is taken.
@@ -340,64 +376,4 @@ impl Store {
         }
         Ok(plans)
     }
-
-    /// The actions of `plans`, the book's first, and how many numbers they take.
-    fn transaction<E>(
-        &self,
-        book: BookId,
-        seq: u64,
-        plans: &[Plan<E>],
-        write: WriteId,
-        now: Timestamp,
-    ) -> (Vec<Write>, u64) {
-        let (mut next, mut delta) = (seq, 0_i64);
-        let mut writes = Vec::new();
-        for plan in plans.iter().filter(|plan| plan.done.is_written()) {
-            next += 1;
-            let revision = match plan.done {
-                Done::Deleted(_) => None,
-                _ => Some(plan.revision),
-            };
-            delta += match plan.done {
-                Done::Created(_) => 1,
-                Done::Deleted(_) => -1,
-                _ => 0,
-            };
-            let change = Change {
-                seq: next,
-                id: plan.id,
-                revision,
-            };
-            let row = log::row(book, change, write, now, self.log_life());
-            writes.extend(plan.writes.iter().cloned());
-            writes.push(Write::Put(row, Condition::absent()));
-        }
-        let mine = Condition::of("seq = :seq")
-            .value(":seq", n(seq))
-            .value(":next", n(next))
-            .value(":delta", n(delta));
-        let update = "SET seq = :next, cards = cards + :delta".to_owned();
-        writes.insert(BOOK_ACTION, Write::Update(keys::book(book), update, mine));
-        (writes, next - seq)
-    }
-}
-
-/// Whose UID row the refused action at `index` is, and who has that UID.
-fn uid_taken(
-    writes: &[Write],
-    index: usize,
-    item: Option<Item>,
-) -> Result<Option<(ContactId, ContactId)>, StoreError> {
-    let Some(Write::Put(row, _)) = writes.get(index) else {
-        return Ok(None);
-    };
-    let (Some(item), true) = (item, row.text("sk")? == "U") else {
-        return Ok(None);
-    };
-    let card = |item: &Item| {
-        item.text("card")?
-            .parse()
-            .map_err(|_| StoreError::Damaged("card"))
-    };
-    Ok(Some((card(row)?, card(&item)?)))
 }

@@ -19,8 +19,10 @@ pub use logs::{Format, LogsError, init_logs};
 #[cfg(feature = "prometheus")]
 pub use prometheus::{PrometheusHandle, prometheus};
 pub use record::{
-    InFlight, Outcome, auth_failure, build_info, dynamodb_call, dynamodb_conflict, dynamodb_retry,
-    dynamodb_throttle, dynamodb_units, http_in_flight, http_request,
+    CacheOperation, CacheOutcome, InFlight, Outcome, StepOutcome, auth_failure, build_info,
+    cache_operation, cache_up, dynamodb_call, dynamodb_conflict, dynamodb_retry, dynamodb_throttle,
+    dynamodb_units, event_failed, event_sent, http_in_flight, http_request, job_ended, job_step,
+    queue_failure, queue_message, rate_limited,
 };
 
 /// Why an exporter could not be installed.

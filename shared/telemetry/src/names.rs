@@ -171,6 +171,90 @@ pub(crate) const DYNAMODB_CONFLICTS: Metric = Metric::new(
     &[],
     "Writes that lost against another write of the same book and were tried again.",
 );
+pub(crate) const JOB_STEPS: Metric = Metric::new(
+    "contacts_job_steps_total",
+    Kind::Counter,
+    Unit::Count,
+    &["kind", "outcome"],
+    "Steps of jobs: done, overtaken by another worker, or failed.",
+);
+pub(crate) const JOB_STEP_DURATION: Metric = Metric::new(
+    "contacts_job_step_duration_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["kind"],
+    "Time of a step of a job with its checkpoint.",
+)
+.buckets(REQUEST_SECONDS);
+pub(crate) const JOBS_ENDED: Metric = Metric::new(
+    "contacts_jobs_ended_total",
+    Kind::Counter,
+    Unit::Count,
+    &["kind", "state"],
+    "Jobs that ended, by how they ended.",
+);
+pub(crate) const QUEUE_MESSAGES: Metric = Metric::new(
+    "contacts_queue_messages_total",
+    Kind::Counter,
+    Unit::Count,
+    &["outcome"],
+    "Messages that were worked on: done, or left to come again.",
+);
+pub(crate) const QUEUE_FAILURES: Metric = Metric::new(
+    "contacts_queue_failures_total",
+    Kind::Counter,
+    Unit::Count,
+    &["operation"],
+    "Calls to the queue that failed after their retries.",
+);
+pub(crate) const CACHE_OPERATIONS: Metric = Metric::new(
+    "contacts_cache_operations_total",
+    Kind::Counter,
+    Unit::Count,
+    &["operation", "outcome"],
+    "Uses of the shared cache, those left out while it is away included.",
+);
+pub(crate) const CACHE_UP: Metric = Metric::new(
+    "contacts_cache_up",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "1 while the shared cache answers, 0 while this process goes on without it; absent where none is configured.",
+);
+pub(crate) const RATE_LIMITED: Metric = Metric::new(
+    "contacts_rate_limited_total",
+    Kind::Counter,
+    Unit::Count,
+    &["limit"],
+    "Requests refused because their token or their address asked for too much.",
+);
+/// From the commit to the message: a moment when the worker is told, a minute when the sweep finds it.
+const EVENT_SECONDS: &[f64] = &[
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+];
+
+pub(crate) const EVENTS_SENT: Metric = Metric::new(
+    "contacts_events_sent_total",
+    Kind::Counter,
+    Unit::Count,
+    &["channel"],
+    "Messages about events that SNS or the endpoint took.",
+);
+pub(crate) const EVENTS_FAILED: Metric = Metric::new(
+    "contacts_events_failed_total",
+    Kind::Counter,
+    Unit::Count,
+    &["channel", "retry"],
+    "Messages about events that were not taken; retry says whether they are tried again.",
+);
+pub(crate) const EVENTS_AGE: Metric = Metric::new(
+    "contacts_event_age_seconds",
+    Kind::Histogram,
+    Unit::Seconds,
+    &["channel"],
+    "Time from an event's commit to its message being taken.",
+)
+.buckets(EVENT_SECONDS);
 pub(crate) const BUILD_INFO: Metric = Metric::new(
     "contacts_build_info",
     Kind::Gauge,
@@ -220,6 +304,17 @@ pub const ALL: &[Metric] = &[
     DYNAMODB_RETRIES,
     DYNAMODB_THROTTLES,
     DYNAMODB_CONFLICTS,
+    JOB_STEPS,
+    JOB_STEP_DURATION,
+    JOBS_ENDED,
+    QUEUE_MESSAGES,
+    QUEUE_FAILURES,
+    CACHE_OPERATIONS,
+    CACHE_UP,
+    RATE_LIMITED,
+    EVENTS_SENT,
+    EVENTS_FAILED,
+    EVENTS_AGE,
     BUILD_INFO,
     PROCESS_CPU,
     PROCESS_MEMORY,

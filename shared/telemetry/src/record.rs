@@ -3,9 +3,10 @@
 use metrics::{Gauge, counter, gauge, histogram};
 
 use crate::names::{
-    AUTH_FAILURES, BUILD_INFO, DYNAMODB_CALLS, DYNAMODB_CONFLICTS, DYNAMODB_DURATION,
-    DYNAMODB_RETRIES, DYNAMODB_THROTTLES, DYNAMODB_UNITS, HTTP_DURATION, HTTP_IN_FLIGHT,
-    HTTP_REQUESTS,
+    AUTH_FAILURES, BUILD_INFO, CACHE_OPERATIONS, CACHE_UP, DYNAMODB_CALLS, DYNAMODB_CONFLICTS,
+    DYNAMODB_DURATION, DYNAMODB_RETRIES, DYNAMODB_THROTTLES, DYNAMODB_UNITS, EVENTS_AGE,
+    EVENTS_FAILED, EVENTS_SENT, HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, JOB_STEP_DURATION,
+    JOB_STEPS, JOBS_ENDED, QUEUE_FAILURES, QUEUE_MESSAGES, RATE_LIMITED,
 };
 
 /// How a call to DynamoDB ended.
@@ -31,6 +32,57 @@ impl Outcome {
             Self::Conflict => "conflict",
             Self::Throttled => "throttled",
             Self::Error => "error",
+        }
+    }
+}
+
+/// What the shared cache is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheOperation {
+    /// A look-up.
+    Get,
+    /// Keeping what was read from the database.
+    Put,
+    /// Forgetting what has changed.
+    Forget,
+    /// Counting against a rate limit.
+    Take,
+}
+
+impl CacheOperation {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Put => "put",
+            Self::Forget => "forget",
+            Self::Take => "take",
+        }
+    }
+}
+
+/// What became of a use of the shared cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheOutcome {
+    /// A look-up found something.
+    Hit,
+    /// A look-up found nothing.
+    Miss,
+    /// Anything else was done.
+    Ok,
+    /// The cache failed, or took too long.
+    Error,
+    /// The cache was not asked, because it is away.
+    Skipped,
+}
+
+impl CacheOutcome {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -129,6 +181,77 @@ pub fn dynamodb_throttle(operation: &'static str) {
 /// A write lost against another write of the same book.
 pub fn dynamodb_conflict() {
     counter!(DYNAMODB_CONFLICTS.name).increment(1);
+}
+
+/// How a step of a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// Its checkpoint was kept.
+    Done,
+    /// Another worker had closed the step before.
+    Overtaken,
+    /// It came to nothing.
+    Failed,
+}
+
+impl StepOutcome {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Overtaken => "overtaken",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A step of a job of this kind ended after `seconds`.
+pub fn job_step(kind: &'static str, outcome: StepOutcome, seconds: f64) {
+    counter!(JOB_STEPS.name, "kind" => kind, "outcome" => outcome.label()).increment(1);
+    histogram!(JOB_STEP_DURATION.name, "kind" => kind).record(seconds);
+}
+
+/// A job of this kind ended in this state.
+pub fn job_ended(kind: &'static str, state: &'static str) {
+    counter!(JOBS_ENDED.name, "kind" => kind, "state" => state).increment(1);
+}
+
+/// A message was worked on, and is done or comes again.
+pub fn queue_message(is_done: bool) {
+    let outcome = if is_done { "done" } else { "again" };
+    counter!(QUEUE_MESSAGES.name, "outcome" => outcome).increment(1);
+}
+
+/// A call to the queue failed after its retries.
+pub fn queue_failure(operation: &'static str) {
+    counter!(QUEUE_FAILURES.name, "operation" => operation).increment(1);
+}
+
+/// The shared cache was used, or should have been.
+pub fn cache_operation(operation: CacheOperation, outcome: CacheOutcome) {
+    let (operation, outcome) = (operation.label(), outcome.label());
+    counter!(CACHE_OPERATIONS.name, "operation" => operation, "outcome" => outcome).increment(1);
+}
+
+/// Whether the shared cache answers.
+pub fn cache_up(up: bool) {
+    gauge!(CACHE_UP.name).set(f64::from(u8::from(up)));
+}
+
+/// A request was refused by a rate limit, `token` or `address`.
+pub fn rate_limited(limit: &'static str) {
+    counter!(RATE_LIMITED.name, "limit" => limit).increment(1);
+}
+
+/// A message about an event was taken, `age` seconds after the event. `channel` is a word of the events
+/// code, such as `email`.
+pub fn event_sent(channel: &'static str, age: f64) {
+    counter!(EVENTS_SENT.name, "channel" => channel).increment(1);
+    histogram!(EVENTS_AGE.name, "channel" => channel).record(age);
+}
+
+/// A message about an event was not taken. `retry` is `later` or `never`.
+pub fn event_failed(channel: &'static str, retry: &'static str) {
+    counter!(EVENTS_FAILED.name, "channel" => channel, "retry" => retry).increment(1);
 }
 
 /// Says what is running: the product's version and the door, such as `container`. Once, at start.

@@ -11,11 +11,12 @@ use anyhow::{Context as _, Result, ensure};
 use contacts_tests::process::{build, build_example};
 use tempfile::TempDir;
 
-/// The product's two programs and their bare peers.
+/// The product's programs and their bare peers.
 #[derive(Debug)]
 pub(crate) struct Artifacts {
     pub(crate) lambda: PathBuf,
     pub(crate) container: PathBuf,
+    pub(crate) worker: PathBuf,
     pub(crate) bare_lambda: PathBuf,
     pub(crate) bare_container: PathBuf,
     /// What gets deployed, where that was measured.
@@ -29,7 +30,8 @@ impl Artifacts {
         let dist = repository().join("dist");
         let zip = dist.join("api-lambda.zip");
         let container = dist.join("api-container");
-        for file in [&zip, &container] {
+        let worker = dist.join("worker-container");
+        for file in [&zip, &container, &worker] {
             ensure!(
                 file.exists(),
                 "{} is missing: run `make package`",
@@ -49,6 +51,7 @@ impl Artifacts {
         Ok(Self {
             lambda,
             container,
+            worker,
             bare_lambda: peers.join("bare_lambda"),
             bare_container: peers.join("bare_container"),
             zip: Some(zip),
@@ -61,6 +64,7 @@ impl Artifacts {
         Ok(Self {
             lambda: build("api", "api-lambda", &["lambda"])?,
             container: build("api", "api-container", &["container"])?,
+            worker: build("worker", "worker-container", &["container"])?,
             bare_lambda: build_example("bare_lambda")?,
             bare_container: build_example("bare_container")?,
             zip: None,

@@ -7,10 +7,13 @@
 mod artifacts;
 mod bare;
 mod build;
+mod cache;
 mod cards;
 mod container;
+mod events;
 mod growth;
 mod hot_book;
+mod jobs;
 mod lambda;
 mod load;
 mod machine;
@@ -36,6 +39,10 @@ struct Extent {
     sizes: [usize; 4],
     /// Requests of each kind for the growth.
     requests: usize,
+    /// Jobs of each kind.
+    jobs: usize,
+    /// Batches whose events are waited for.
+    batches: usize,
     starts: usize,
     rounds: usize,
     time: Duration,
@@ -44,6 +51,8 @@ struct Extent {
 const FULL: Extent = Extent {
     sizes: [100, 1_000, 10_000, 25_000],
     requests: 300,
+    jobs: 500,
+    batches: 5,
     starts: 21,
     rounds: 7,
     time: Duration::from_secs(4),
@@ -51,6 +60,8 @@ const FULL: Extent = Extent {
 const QUICK: Extent = Extent {
     sizes: [100, 110, 120, 130],
     requests: 5,
+    jobs: 10,
+    batches: 1,
     starts: 2,
     rounds: 1,
     time: Duration::from_secs(1),
@@ -74,20 +85,27 @@ async fn main() -> Result<()> {
     let measured: Vec<&Site> = sites.iter().take(3).collect();
     let units = show(units::measure(container, &measured).await?)?;
     let site = sites.get(1).context("no book")?;
+    let large = sites.last().context("no book")?;
     let mut figures = format!("{machine}\n");
     for table in [
         growth::measure(&sites, extent.requests).await,
         lambda::measure(&artifacts, site, extent.starts).await,
         container::measure(&artifacts, site, extent.rounds, extent.time).await,
         hot_book::measure(container, extent.time).await,
+        cache::measure(&artifacts, site, 10 * extent.requests).await,
+        jobs::measure(&artifacts, site, large, extent.jobs).await,
+        events::measure(&artifacts, extent.jobs, extent.batches).await,
     ] {
         figures += &format!("\n{}", show(table?)?);
     }
     if let Some(zip) = &artifacts.zip {
-        let size = |path| anyhow::Ok(mb(fs::metadata(path)?.len()));
+        let size = |path: &std::path::Path| anyhow::Ok(mb(fs::metadata(path)?.len()));
         let mut sizes = Table::new("Artifacts", "", ["file", "size"]);
         sizes.row(["`api-lambda.zip`".to_owned(), size(zip)?]);
         sizes.row(["`api-container`".to_owned(), size(container)?]);
+        let worker = zip.with_file_name("worker-lambda.zip");
+        sizes.row(["`worker-lambda.zip`".to_owned(), size(&worker)?]);
+        sizes.row(["`worker-container`".to_owned(), size(&artifacts.worker)?]);
         figures += &format!("\n{}", show(sizes)?);
     }
     let build = env::var_os("BENCH_BUILD").map(|_| build::measure());

@@ -56,6 +56,7 @@ impl Database {
 pub(crate) fn environment(endpoint: &Endpoint) -> Vec<(String, String)> {
     let mut environment = endpoint.environment();
     environment.push(("CONTACTS_TABLE".to_owned(), TABLE.to_owned()));
+    environment.push(("CONTACTS_RATE_LIMIT".to_owned(), "0".to_owned()));
     environment
 }
 

@@ -1,25 +1,51 @@
-//! The answers that DynamoDB itself would give.
-//! Source: DynamoDB API Reference, "Common Errors" and each operation's "Errors".
+//! The answers that the services themselves would give.
+//! Source: each one's API Reference, "Common Errors" and each operation's "Errors".
 
 use serde_json::{Value, json};
 
-/// A status and a JSON body.
-pub(super) type Answer = (u16, Value);
+use super::call::{Call, Service};
 
-pub(super) fn throttle() -> Answer {
-    let message = "The level of configured provisioned throughput for the table was exceeded. \
-                   Consider increasing your provisioning level with the UpdateTable API.";
-    error(400, "ProvisionedThroughputExceededException", message)
+/// A status, a media type and a body.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) media_type: &'static str,
+    pub(super) body: String,
 }
 
-pub(super) fn internal_server_error() -> Answer {
-    error(500, "InternalServerError", "Internal server error")
+pub(super) fn throttle(service: Service) -> Answer {
+    let (name, message) = match service {
+        Service::DynamoDb => (
+            "ProvisionedThroughputExceededException",
+            "The level of configured provisioned throughput for the table was exceeded. \
+             Consider increasing your provisioning level with the UpdateTable API.",
+        ),
+        Service::Sqs => (
+            "RequestThrottled",
+            "The request was denied due to request throttling.",
+        ),
+        Service::Sns => ("Throttling", "Rate exceeded"),
+    };
+    error(service, 400, name, message)
 }
 
-pub(super) fn transaction_conflict(request: &Value) -> Answer {
+pub(super) fn internal_server_error(service: Service) -> Answer {
+    let (name, message) = match service {
+        Service::DynamoDb => ("InternalServerError", "Internal server error"),
+        Service::Sqs => ("InternalFailure", "The request processing has failed."),
+        Service::Sns => ("InternalError", "The request processing has failed."),
+    };
+    error(service, 500, name, message)
+}
+
+/// `None` for a service that has no transactions.
+pub(super) fn transaction_conflict(call: &Call) -> Option<Answer> {
     let conflict = "Transaction is ongoing for the item";
-    let Some(items) = request["TransactItems"].as_array() else {
-        return error(400, "TransactionConflictException", conflict);
+    if call.service != Service::DynamoDb {
+        return None;
+    }
+    let Some(items) = call.parameters["TransactItems"].as_array() else {
+        let name = "TransactionConflictException";
+        return Some(error(call.service, 400, name, conflict));
     };
     let reasons: Vec<Value> = (0..items.len())
         .map(|index| match index {
@@ -35,22 +61,49 @@ pub(super) fn transaction_conflict(request: &Value) -> Answer {
         "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
         codes.join(", ")
     );
-    let (status, mut body) = error(400, "TransactionCanceledException", &message);
+    let mut body = json_error(DYNAMODB, "TransactionCanceledException", &message);
     body["CancellationReasons"] = Value::Array(reasons);
-    (status, body)
+    Some(json_answer(400, &body))
 }
 
 /// `None` for an operation that is no batch.
-pub(super) fn unprocessed(operation: &str, request: &Value) -> Option<Answer> {
-    let work = &request["RequestItems"];
-    match operation {
-        "BatchWriteItem" => Some((200, json!({"UnprocessedItems": work}))),
-        "BatchGetItem" => Some((200, json!({"Responses": {}, "UnprocessedKeys": work}))),
-        _ => None,
+pub(super) fn unprocessed(call: &Call) -> Option<Answer> {
+    let work = &call.parameters["RequestItems"];
+    let body = match call.operation.as_str() {
+        "BatchWriteItem" => json!({"UnprocessedItems": work}),
+        "BatchGetItem" => json!({"Responses": {}, "UnprocessedKeys": work}),
+        _ => return None,
+    };
+    Some(json_answer(200, &body))
+}
+
+const DYNAMODB: &str = "com.amazonaws.dynamodb.v20120810";
+
+fn error(service: Service, status: u16, name: &str, message: &str) -> Answer {
+    match service {
+        Service::DynamoDb => json_answer(status, &json_error(DYNAMODB, name, message)),
+        Service::Sqs => json_answer(status, &json_error("com.amazonaws.sqs", name, message)),
+        Service::Sns => Answer {
+            status,
+            media_type: "text/xml",
+            body: format!(
+                "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error>\
+                 <Type>{}</Type><Code>{name}</Code><Message>{message}</Message></Error>\
+                 <RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>",
+                if status < 500 { "Sender" } else { "Receiver" }
+            ),
+        },
     }
 }
 
-fn error(status: u16, name: &str, message: &str) -> Answer {
-    let name = format!("com.amazonaws.dynamodb.v20120810#{name}");
-    (status, json!({"__type": name, "message": message}))
+fn json_error(namespace: &str, name: &str, message: &str) -> Value {
+    json!({"__type": format!("{namespace}#{name}"), "message": message})
+}
+
+fn json_answer(status: u16, body: &Value) -> Answer {
+    Answer {
+        status,
+        media_type: "application/x-amz-json-1.0",
+        body: body.to_string(),
+    }
 }

@@ -14,7 +14,9 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::{Fault, Plan, answers, lock};
+use super::answers::{self, Answer};
+use super::call::Call;
+use super::{Fault, Plan, lock};
 
 /// Accepts until it is aborted, which ends its connections as well.
 pub(super) async fn run(listener: TcpListener, upstream: String, plan: Arc<Mutex<Plan>>) {
@@ -40,22 +42,23 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let target = head.headers.get("x-amz-target");
-    let target = target.and_then(|target| target.to_str().ok());
-    let operation = target
-        .and_then(|target| target.split_once('.'))
-        .map_or_else(String::new, |(_, operation)| operation.to_owned());
-    let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let call = Call::read(&head.headers, &body);
 
-    let fault = lock(plan).decide(&operation, &json);
+    let fault = lock(plan).decide(&call.operation, &call.parameters);
     let request = Request::from_parts(head, Full::new(body));
     match fault {
         None => {}
-        Some(Fault::Throttle) => return own(answers::throttle()),
-        Some(Fault::TransactionConflict) => return own(answers::transaction_conflict(&json)),
-        Some(Fault::InternalServerError) => return own(answers::internal_server_error()),
+        Some(Fault::Throttle) => return own(answers::throttle(call.service)),
+        Some(Fault::TransactionConflict) => {
+            if let Some(answer) = answers::transaction_conflict(&call) {
+                return own(answer);
+            }
+        }
+        Some(Fault::InternalServerError) => {
+            return own(answers::internal_server_error(call.service));
+        }
         Some(Fault::Unprocessed) => {
-            if let Some(answer) = answers::unprocessed(&operation, &json) {
+            if let Some(answer) = answers::unprocessed(&call) {
                 return own(answer);
             }
         }
@@ -67,7 +70,7 @@ async fn answer(
         }
     }
     let answer = forward(request, upstream).await?;
-    Ok(observe(answer, &operation, plan))
+    Ok(observe(answer, &call.operation, plan))
 }
 
 async fn forward(request: Request<Full<Bytes>>, upstream: &str) -> Result<Response<Bytes>> {
@@ -105,9 +108,9 @@ fn units(capacity: &Value) -> f64 {
     }
 }
 
-fn own((status, body): answers::Answer) -> Result<Response<Full<Bytes>>> {
+fn own(answer: Answer) -> Result<Response<Full<Bytes>>> {
     Ok(Response::builder()
-        .status(status)
-        .header(CONTENT_TYPE, "application/x-amz-json-1.0")
-        .body(Full::new(body.to_string().into()))?)
+        .status(answer.status)
+        .header(CONTENT_TYPE, answer.media_type)
+        .body(Full::new(answer.body.into()))?)
 }

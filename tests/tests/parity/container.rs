@@ -20,6 +20,7 @@ async fn another(twins: &Twins) -> Server {
     let path = build("api", "api-container", &["container"]).unwrap();
     let mut environment = twins.faults.endpoint().environment();
     environment.push(("CONTACTS_TABLE".to_owned(), TABLE.to_owned()));
+    environment.push(("CONTACTS_RATE_LIMIT".to_owned(), "0".to_owned()));
     Server::start(&path, &environment).await.unwrap()
 }
 

@@ -8,6 +8,7 @@
 mod support;
 
 mod bodies;
+mod cache;
 mod container;
 mod crashers;
 mod headers;

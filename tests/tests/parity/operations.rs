@@ -31,6 +31,8 @@ async fn every_operation_gives_the_same_bytes() {
     books(&twins).await;
     contacts(&twins).await;
     tokens(&twins).await;
+    jobs(&twins).await;
+    subscriptions(&twins).await;
     let done: BTreeSet<_> = twins
         .compared()
         .into_iter()
@@ -215,6 +217,78 @@ async fn tokens(twins: &Twins) {
     has_status(&revoked[0], 204);
 }
 
+async fn jobs(twins: &Twins) {
+    let wish = json!({"kind": "verify-book", "book": "default"});
+    let made = twins.each(|_| post("/v1/jobs", &wish)).await;
+    has_status(&made[0], 202);
+    let paths = member(&made, "id")
+        .unwrap()
+        .map(|id| format!("/v1/jobs/{id}"));
+    for path in &paths {
+        has_status(&twins.same(get(path)).await, 200);
+        for accept in ["*/*", "application/json", "application/x-ndjson"] {
+            let report = get(&format!("{path}/report")).header("accept", accept);
+            has_status(&twins.same(report).await, 200);
+        }
+    }
+    for path in ["/v1/jobs", "/v1/jobs?limit=1"] {
+        has_status(&twins.same(get(path)).await, 200);
+    }
+    let stopped = twins
+        .each(|side| Request::new("DELETE", &paths[side]))
+        .await;
+    has_status(&stopped[0], 200);
+    let made = twins
+        .each(|_| post("/v1/books", &json!({"name": "Full"})))
+        .await;
+    let books = member(&made, "id")
+        .unwrap()
+        .map(|id| format!("/v1/books/{id}"));
+    let filled = twins
+        .each(|side| post(&format!("{}/contacts", books[side]), &card("x")))
+        .await;
+    has_status(&filled[0], 201);
+    let gone = twins
+        .each(|side| Request::new("DELETE", &books[side]))
+        .await;
+    has_status(&gone[0], 202);
+}
+
+async fn subscriptions(twins: &Twins) {
+    let made = twins
+        .each(|_| post("/v1/books", &json!({"name": "Watched"})))
+        .await;
+    let books = member(&made, "id").unwrap();
+    let made = twins
+        .each(|side| {
+            let wish = json!({
+                "book": books[side], "kinds": ["contact.created", "book.renamed"], "channel": "https",
+                "endpoint": format!("https://1.1.1.1/hook/{side}"), "time_zone": "Europe/Berlin",
+            });
+            post("/v1/subscriptions", &wish)
+        })
+        .await;
+    has_status(&made[0], 201);
+    let paths = member(&made, "id")
+        .unwrap()
+        .map(|id| format!("/v1/subscriptions/{id}"));
+    for path in paths
+        .iter()
+        .map(String::as_str)
+        .chain(["/v1/subscriptions", "/v1/subscriptions?limit=1"])
+    {
+        has_status(&twins.same(get(path)).await, 200);
+    }
+    let told = twins
+        .each(|side| post(&format!("/v1/books/{}/contacts", books[side]), &card("x")))
+        .await;
+    has_status(&told[0], 201);
+    let gone = twins
+        .each(|side| Request::new("DELETE", &paths[side]))
+        .await;
+    has_status(&gone[0], 204);
+}
+
 #[tokio::test]
 async fn every_path_answers_every_method_alike() {
     let twins = Twins::with(&[("CONTACTS_CORS_ORIGINS", "https://app.example.org")], 1)
@@ -226,7 +300,9 @@ async fn every_path_answers_every_method_alike() {
         let path = template
             .replace("{book}", "default")
             .replace("{contact}", contact)
-            .replace("{token}", "nobody");
+            .replace("{token}", "nobody")
+            .replace("{job}", "nobody")
+            .replace("{subscription}", "nobody");
         let methods = [
             "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "CONNECT", "TRACE", "PROPFIND",
             "REPORT", "get", "M-!#",

@@ -15,7 +15,8 @@ use crate::support::{
 };
 
 /// Kinds that both targets cannot be brought to give, or that a test of one target shows.
-const ELSEWHERE: [(Kind, &str); 4] = [
+const ELSEWHERE: [(Kind, &str); 5] = [
+    (Kind::RateLimited, "there is no limit here: see cache.rs"),
     (Kind::Timeout, "takes its time: in a test of its own, below"),
     (
         Kind::BadRequest,
@@ -59,6 +60,7 @@ async fn every_kind_of_problem_is_the_same_bytes() {
 }
 
 async fn requests(twins: &Twins) {
+    let hook = |kind: &str, url: &str| json!({"book": "default", "kinds": [kind], "channel": "https", "endpoint": url});
     for (request, status) in [
         (get("/missing"), 404),
         (get("/v1/books/nobody"), 404),
@@ -81,6 +83,29 @@ async fn requests(twins: &Twins) {
         ),
         (get(&format!("{CONTACTS}/nobody")), 404),
         (Request::new("DELETE", "/v1/tokens/nobody"), 404),
+        (get("/v1/jobs/nobody"), 404),
+        (get("/v1/subscriptions/nobody"), 404),
+        (
+            post(
+                "/v1/subscriptions",
+                &hook("contact.created", "https://10.0.0.1/"),
+            ),
+            422,
+        ),
+        (
+            post(
+                "/v1/subscriptions",
+                &hook("contact.created", "http://127.0.0.1/"),
+            ),
+            422,
+        ),
+        (
+            post(
+                "/v1/subscriptions",
+                &hook("contact.lost", "https://1.1.1.1/"),
+            ),
+            400,
+        ),
         (Request::new("PUT", "/v1/books"), 405),
         (get(CONTACTS).header("accept", "image/png"), 406),
         (Request::new("POST", CONTACTS).body("text/plain", "x"), 415),
@@ -176,12 +201,16 @@ async fn conflicts(twins: &Twins) {
             .await;
         has_status(&answers[0], status);
     }
-    has_status(
-        &twins
-            .each(|side| Request::new("DELETE", &books[side]))
-            .await[0],
-        409,
-    );
+    let gone = twins
+        .each(|side| Request::new("DELETE", &books[side]))
+        .await;
+    has_status(&gone[0], 202);
+    let jobs = member(&gone, "id")
+        .unwrap()
+        .map(|id| format!("/v1/jobs/{id}"));
+    for job in &jobs {
+        has_status(&twins.same(Request::new("DELETE", job)).await, 409);
+    }
     let with_key = |text: &str| post(CONTACTS, &card(text)).header("idempotency-key", "a-key");
     has_status(
         &twins.albs[0].send(twins.dressed(with_key("One"))).await,

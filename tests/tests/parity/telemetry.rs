@@ -87,12 +87,27 @@ async fn drive(twins: &Twins) {
     twins
         .each(|side| Request::new("DELETE", format!("/v1/tokens/{}", tokens[side])))
         .await;
+    let jobs = twins
+        .each(|_| {
+            post(
+                "/v1/jobs",
+                &json!({"kind": "verify-book", "book": "default"}),
+            )
+        })
+        .await;
+    for id in member(&jobs, "id").unwrap() {
+        let job = format!("/v1/jobs/{id}");
+        twins.same(get(&job)).await;
+        twins.same(get(&format!("{job}/report"))).await;
+        twins.same(Request::new("DELETE", &job)).await;
+    }
     for path in [
         "/health",
         "/ready",
         "/openapi.json",
         "/docs",
         "/v1/books",
+        "/v1/jobs",
         "/v1/tokens",
         "/v1/books/default/changes",
     ] {

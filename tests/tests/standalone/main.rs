@@ -7,6 +7,7 @@
 
 mod backup;
 mod durability;
+mod limits;
 mod neighbours;
 mod privacy;
 mod starts;

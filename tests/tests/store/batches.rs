@@ -130,6 +130,7 @@ fn kind(done: &Done<No>) -> String {
         Done::Created(_) => "created".to_owned(),
         Done::Updated(stored) => format!("updated to {}", stored.head.revision),
         Done::Kept(_) => "kept".to_owned(),
+        Done::Reindexed(_) => "reindexed".to_owned(),
         Done::Deleted(_) => "deleted".to_owned(),
         Done::Missing => "missing".to_owned(),
         Done::Refused(why) => (*why).to_owned(),

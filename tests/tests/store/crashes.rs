@@ -26,7 +26,7 @@ const CALLS: usize = 60;
 
 /// When the process dies, seen from one of its calls.
 #[derive(Clone, Copy, PartialEq)]
-enum Death {
+pub(crate) enum Death {
     Before,
     After,
 }
@@ -137,7 +137,7 @@ async fn crash_everywhere(bed: &Bed, kind: usize, death: Death) {
 }
 
 /// Holds the call number `at` at the gate; or carries it out and holds the SDK's repeat.
-fn inject(bed: &Bed, at: usize, death: Death, gate: &Gate) {
+pub(crate) fn inject(bed: &Bed, at: usize, death: Death, gate: &Gate) {
     let numbered = |count: Arc<AtomicUsize>, wanted: usize| {
         move |_: &serde_json::Value| count.fetch_add(1, Ordering::SeqCst) + 1 >= wanted
     };

@@ -5,6 +5,7 @@ use std::io::{Write as _, stderr};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use contacts_http::server;
 use contacts_settings::{Door, Settings};
 use contacts_telemetry::Format;
 
@@ -25,7 +26,7 @@ async fn run() -> Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         None => {}
         Some("healthcheck") => {
-            let healthy = api::container::healthcheck(&settings.listen).is_ok();
+            let healthy = server::answers(settings.listen.listen, "/health");
             return Ok(ExitCode::from(u8::from(!healthy)));
         }
         Some(other) => {

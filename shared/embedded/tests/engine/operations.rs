@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::time::SystemTime;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -270,30 +269,6 @@ async fn transactions(client: &Client) {
         .map(|response| response.item().map(|item| item["value"].clone()))
         .collect();
     assert_eq!(values, [None, Some(n(2)), Some(n(2))]);
-}
-
-#[tokio::test]
-async fn a_sweep_deletes_what_has_expired_and_nothing_else() {
-    let engine = Engine::memory().unwrap();
-    let client = engine.client();
-    tables(&client).await;
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    for (sk, expires_at) in [("past", now - 60), ("future", now + 3600)] {
-        let put = client
-            .put_item()
-            .table_name(TABLE)
-            .item("pk", s("ttl"))
-            .item("sk", s(sk))
-            .item("value", n(1))
-            .item("expires_at", n(expires_at));
-        put.send().await.unwrap();
-    }
-    assert_eq!(engine.sweep_expired().unwrap(), 1);
-    assert_eq!(get(&client, "ttl", "past").await, None);
-    assert_eq!(get(&client, "ttl", "future").await, Some(n(1)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

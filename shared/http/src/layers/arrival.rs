@@ -106,6 +106,11 @@ impl Arrival {
         matches!(self.route(), "/health" | "/ready")
     }
 
+    /// A request of an operation that asks who is calling: all others are open to everybody.
+    pub(super) fn asks_who(&self) -> bool {
+        self.route().starts_with("/v1/")
+    }
+
     /// The span that every log line of the request is in.
     pub(super) fn span(&self) -> Span {
         tracing::info_span!(

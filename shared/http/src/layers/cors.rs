@@ -9,8 +9,9 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id",
 );
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("ETag, Location, Link, X-Request-Id, Retry-After");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "ETag, Location, Link, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy",
+);
 /// Chromium keeps a preflight for at most two hours.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 

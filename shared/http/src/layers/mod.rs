@@ -10,6 +10,7 @@ mod body;
 mod cors;
 mod limits;
 mod path;
+mod rate;
 mod security;
 
 use std::panic::AssertUnwindSafe;
@@ -33,6 +34,8 @@ pub use body::MAX_BODY;
 use cors::Cors;
 pub use limits::{MAX_HEADER_BYTES, MAX_HEADERS, MAX_TARGET};
 pub use path::RawPath;
+pub(crate) use rate::Meter;
+pub use rate::{Peer, Rates};
 
 use crate::problem::{PROBLEM_JSON, Problem, Result};
 
@@ -48,6 +51,8 @@ pub struct Options {
     pub timeout: Duration,
     /// For the body to arrive, as a part of `timeout`.
     pub body_timeout: Duration,
+    /// How much a token or an address may ask for; none: anything.
+    pub rates: Option<Rates>,
 }
 
 impl Default for Options {
@@ -57,6 +62,7 @@ impl Default for Options {
             concurrency: 512,
             timeout: Duration::from_secs(25),
             body_timeout: Duration::from_secs(20),
+            rates: None,
         }
     }
 }
@@ -69,6 +75,7 @@ pub fn finish(routes: Router, options: &Options) -> Router {
         slots: Semaphore::new(options.concurrency.min(Semaphore::MAX_PERMITS)),
         timeout: options.timeout,
         body_timeout: options.body_timeout,
+        rates: options.rates.clone(),
     });
     routes
         .fallback(|| async { Problem::not_found() })
@@ -81,6 +88,7 @@ struct Frame {
     slots: Semaphore,
     timeout: Duration,
     body_timeout: Duration,
+    rates: Option<Rates>,
 }
 
 async fn run(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) -> Response {
@@ -88,7 +96,9 @@ async fn run(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) 
     let span = arrival.span();
     async move {
         let in_flight = contacts_telemetry::http_in_flight();
-        let mut response = frame.answer(&arrival, request, next).await;
+        let meter = frame.meter(&arrival, &mut request);
+        let mut response = frame.answer(&arrival, &meter, request, next).await;
+        meter.tell(response.headers_mut());
         frame.dress(&arrival, &mut response);
         drop(in_flight);
         arrival.record(response.status());
@@ -99,12 +109,29 @@ async fn run(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) 
 }
 
 impl Frame {
-    async fn answer(&self, arrival: &Arrival, request: Request, next: Next) -> Response {
+    /// What counts the request, left with it for the handler.
+    fn meter(&self, arrival: &Arrival, request: &mut Request) -> Meter {
+        let Some(rates) = &self.rates else {
+            return Meter::default();
+        };
+        let meter = rates.meter(arrival, request.headers(), request.extensions());
+        request.extensions_mut().insert(meter.clone());
+        meter
+    }
+
+    async fn answer(
+        &self,
+        arrival: &Arrival,
+        meter: &Meter,
+        request: Request,
+        next: Next,
+    ) -> Response {
         let slot = self.slots.try_acquire();
         if slot.is_err() && !arrival.is_probe() {
             return Problem::overloaded().into_response();
         }
-        let handled = tokio::time::timeout(self.timeout, self.handle(request, next)).await;
+        let handle = self.handle(arrival, meter, request, next);
+        let handled = tokio::time::timeout(self.timeout, handle).await;
         match handled {
             Ok(Ok(response)) => response,
             Ok(Err(problem)) => problem.into_response(),
@@ -112,13 +139,22 @@ impl Frame {
         }
     }
 
-    async fn handle(&self, request: Request, next: Next) -> Result<Response> {
+    async fn handle(
+        &self,
+        arrival: &Arrival,
+        meter: &Meter,
+        request: Request,
+        next: Next,
+    ) -> Result<Response> {
         let judged = limits::check(&request).and_then(|()| path::check(&request));
         // A refused request's body is read all the same: a client that is still sending when the
         // connection closes would see a reset instead of the answer.
         let received = body::receive(request, self.body_timeout).await;
         judged?;
         let request = received?;
+        if !arrival.asks_who() || !rate::presents_credential(request.headers()) {
+            meter.admit_address().await?;
+        }
 
         let asks_options = request.method() == Method::OPTIONS;
         let response = AssertUnwindSafe(next.run(request))

@@ -3,6 +3,7 @@
 
 use ::contacts::{Error, Scope};
 use contacts_card::Card;
+use contacts_events::{Limit as Limits, Refusal};
 use contacts_interchange::VCardError;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json, value::RawValue};
@@ -13,9 +14,10 @@ use crate::{
     preconditions::Preconditions,
     problem::{Kind, Limit, Problem},
     representation::{
-        BookView, ContactView, EXAMPLE_CONTACT, EXAMPLE_TIME, ListedView, Page, TokenView, etag,
+        BookView, ContactView, EXAMPLE_CONTACT, EXAMPLE_TIME, ListedView, OFFERED, Page, TokenView,
+        etag,
     },
-    routes::{batch, changes},
+    routes::{batch, changes, jobs, subscriptions::SubscriptionView},
 };
 
 /// The request id of every example.
@@ -25,6 +27,8 @@ const CARD: &str = r#"{"@type":"Card","version":"1.0","name":{"full":"Ada Lovela
 const SUMMARY: &str = r#"{"name":"Ada Lovelace","email":"ada@example.org"}"#;
 const VCARD: &str =
     "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Ada Lovelace\r\nEMAIL:ada@example.org\r\nEND:VCARD\r\n";
+const REPORT_LINE: &str =
+    r#"{"contact":"7h3k9m2p5r8t1v4c6e0g2j5l8o","what":"a term has no row","mended":true}"#;
 const CURSOR: &str = "3q2-7wABc2FtcGxl";
 const SECRET: &str = "cm_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCde";
 
@@ -64,6 +68,11 @@ impl Place {
         self.parameters.iter().any(|name| name == parameter)
     }
 
+    /// Whether it needs no credential.
+    fn is_open(&self) -> bool {
+        !self.path.starts_with("/v1")
+    }
+
     fn takes_cards(&self) -> bool {
         self.path.contains("/contacts")
     }
@@ -90,8 +99,20 @@ pub(super) fn answer(operation: &str, media_type: &str) -> Value {
         )),
         ("batchContacts", _) => Ok(batch::example()),
         ("readChanges", _) => serde_json::to_value(changes::Changes::example()),
+        ("listSubscriptions", _) => {
+            serde_json::to_value(Page::new(vec![SubscriptionView::example()], None))
+        }
+        ("createSubscription" | "readSubscription", _) => {
+            serde_json::to_value(SubscriptionView::example())
+        }
         ("listTokens", _) => serde_json::to_value(Page::new(vec![TokenView::example(None)], None)),
         ("createToken", _) => serde_json::to_value(TokenView::example(Some(SECRET))),
+        ("startJob" | "readJob" | "cancelJob" | "deleteBook", _) => {
+            serde_json::to_value(jobs::JobView::example())
+        }
+        ("listJobs", _) => serde_json::to_value(Page::new(vec![jobs::JobView::example()], None)),
+        ("readReport", jobs::NDJSON) => Ok(format!("{REPORT_LINE}\n").into()),
+        ("readReport", _) => serde_json::to_value(Page::new(vec![raw(REPORT_LINE)], None)),
         // The other operations on contacts give the contact.
         _ => serde_json::to_value(ContactView::example(raw(CARD))),
     };
@@ -107,8 +128,16 @@ pub(super) fn problems(kind: Kind, place: &Place) -> Vec<(&'static str, Problem)
         Kind::Forbidden if place.path == "/v1/tokens" && !place.accepted.is_empty() => {
             vec![("scope-exceeded", Problem::scope_exceeded())]
         }
+        Kind::TooManySubscriptions => vec![
+            ("awaited", Problem::too_many_subscriptions(Limits::Awaited)),
+            ("topic", Problem::too_many_subscriptions(Limits::Topic)),
+        ],
+        Kind::Unavailable if place.path == "/v1/subscriptions" && place.scope == Scope::Write => {
+            vec![("no-topic", Problem::no_topic())]
+        }
         Kind::UnsupportedMediaType => vec![("content-coding", Problem::unsupported_coding())],
         Kind::NotReady => vec![("shutting-down", Problem::shutting_down())],
+        Kind::RateLimited if !place.is_open() => vec![("address", Problem::address_limited(1))],
         Kind::Overloaded if place.scope == Scope::Write => {
             vec![("contended", Problem::contended())]
         }
@@ -139,12 +168,20 @@ fn problem(kind: Kind, place: &Place) -> Problem {
         Kind::BookNotFound => Problem::book_not_found(),
         Kind::ContactNotFound => Problem::contact_not_found(),
         Kind::TokenNotFound => Problem::token_not_found(),
+        Kind::SubscriptionNotFound => Problem::subscription_not_found(),
+        Kind::EndpointInUse => Problem::endpoint_in_use(),
+        Kind::TooManySubscriptions => Problem::too_many_subscriptions(Limits::Book),
+        Kind::InvalidEndpoint => Problem::invalid_endpoint(Refusal::NotPublic),
         Kind::MethodNotAllowed => Problem::method_not_allowed(),
-        Kind::NotAcceptable => Problem::not_acceptable(&["application/json", "text/vcard"]),
+        Kind::NotAcceptable if place.path.ends_with("/report") => {
+            Problem::not_acceptable(&["application/json", jobs::NDJSON])
+        }
+        Kind::NotAcceptable => Problem::not_acceptable(&OFFERED),
         Kind::RequestTimeout => Problem::request_timeout(),
         Kind::UidTaken => Problem::uid_taken(EXAMPLE_CONTACT),
         Kind::UidChanged => Problem::uid_changed(),
-        Kind::BookNotEmpty => Problem::book_not_empty(),
+        Kind::JobNotFound => Problem::job_not_found(),
+        Kind::JobNotStoppable => Problem::job_not_stoppable(),
         Kind::DefaultBook => Problem::default_book(),
         Kind::IdempotencyRunning => Problem::idempotency_running(),
         Kind::TokenTooOld => Problem::gone_token(),
@@ -160,6 +197,8 @@ fn problem(kind: Kind, place: &Place) -> Problem {
         Kind::InvalidVcard => Problem::from(Error::from(VCardError::Unterminated { line: 1 })),
         Kind::IdempotencyMismatch => Problem::idempotency_mismatch(),
         Kind::ExpiryExceeded => Problem::expiry_exceeded(EXAMPLE_TIME),
+        Kind::RateLimited if place.is_open() => Problem::address_limited(1),
+        Kind::RateLimited => Problem::token_limited(1),
         Kind::HeaderTooLarge => Problem::header_too_large(MAX_HEADER_BYTES, MAX_HEADERS),
         Kind::Internal => Problem::broken(),
         Kind::NotReady => Problem::no_table(),
@@ -174,6 +213,8 @@ fn invalid_json(place: &Place) -> &'static str {
     match &*place.path {
         path if path.ends_with("/batch") => "`items` is missing",
         _ if place.takes_cards() => "EOF while parsing an object at line 1 column 1",
+        "/v1/jobs" => "`kind` is missing",
+        "/v1/subscriptions" => "`book` is missing",
         _ => "`name` is missing",
     }
 }

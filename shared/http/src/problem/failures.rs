@@ -243,12 +243,21 @@ impl Problem {
         )
     }
 
-    /// 409: the book still has contacts.
+    /// 404: the caller has no such job.
     #[must_use]
-    pub fn book_not_empty() -> Self {
+    pub fn job_not_found() -> Self {
         Self::new(
-            Kind::BookNotEmpty,
-            "The book still has contacts: delete them first.",
+            Kind::JobNotFound,
+            "You have no job with this id, or it ended more than 30 days ago: GET /v1/jobs lists yours.",
+        )
+    }
+
+    /// 409: the job cannot be stopped.
+    #[must_use]
+    pub fn job_not_stoppable() -> Self {
+        Self::new(
+            Kind::JobNotStoppable,
+            "A job of this kind runs to its end: there is no state in between to stop at.",
         )
     }
 
@@ -258,6 +267,76 @@ impl Problem {
         Self::new(
             Kind::DefaultBook,
             "The default book cannot be deleted; it can be renamed.",
+        )
+    }
+
+    /// 404: the caller has no such subscription.
+    #[must_use]
+    pub fn subscription_not_found() -> Self {
+        Self::new(
+            Kind::SubscriptionNotFound,
+            "You have no subscription with this id; list yours with GET /v1/subscriptions.",
+        )
+    }
+
+    /// 409: the endpoint is subscribed by somebody else.
+    #[must_use]
+    pub fn endpoint_in_use() -> Self {
+        Self::new(
+            Kind::EndpointInUse,
+            "Somebody else has subscribed this endpoint, and it can be one person's only: use another \
+             one.",
+        )
+    }
+
+    /// 409: one more subscription would be above a limit.
+    #[must_use]
+    pub fn too_many_subscriptions(limit: contacts_events::Limit) -> Self {
+        use contacts_events::{Limit, MOST_AWAITED, MOST_SUBSCRIPTIONS};
+        let (name, maximum, detail) = match limit {
+            Limit::Book => (
+                "subscriptions-of-a-book",
+                MOST_SUBSCRIPTIONS,
+                format!(
+                    "A book may have {MOST_SUBSCRIPTIONS} subscriptions: delete one you no longer need."
+                ),
+            ),
+            Limit::Awaited => (
+                "awaited-confirmations",
+                u64::from(MOST_AWAITED),
+                format!(
+                    "You have {MOST_AWAITED} confirmations awaited: have one of them confirmed by the \
+                     link in its message, or wait until they expire, after two days."
+                ),
+            ),
+            // Amazon SNS endpoints and quotas: filter policies per topic.
+            Limit::Topic => (
+                "filter-policies-of-the-topic",
+                200,
+                "The topic has as many endpoints as Amazon SNS allows: whoever runs this service can \
+                 have the quota \"Filter policies per topic\" raised in Service Quotas."
+                    .to_owned(),
+            ),
+        };
+        Self::new(Kind::TooManySubscriptions, detail)
+            .member("limit", name)
+            .member("maximum", maximum)
+    }
+
+    /// 422: messages cannot go to the endpoint; `reason` says what would do.
+    #[must_use]
+    pub fn invalid_endpoint(reason: impl fmt::Display) -> Self {
+        Self::new(
+            Kind::InvalidEndpoint,
+            format!("Messages cannot go to this endpoint: {reason}."),
+        )
+    }
+
+    /// 503 with `Retry-After`: SNS cannot be reached, or does not do as it is told.
+    #[must_use]
+    pub fn no_topic() -> Self {
+        Self::unavailable(
+            "Amazon SNS does not answer as it should: nothing was subscribed, try again in a moment.",
         )
     }
 
@@ -360,6 +439,28 @@ impl Problem {
             Kind::IdempotencyMismatch,
             "This Idempotency-Key was used for another request: use a new key for a new request.",
         )
+    }
+
+    /// 429 with `Retry-After`: the token has been used too much.
+    #[must_use]
+    pub fn token_limited(seconds: u32) -> Self {
+        Self::new(
+            Kind::RateLimited,
+            "This token has asked for too much lately: wait as long as Retry-After says. A batch counts \
+             as its items.",
+        )
+        .retry_after(seconds)
+    }
+
+    /// 429 with `Retry-After`: too much came from this address without a valid token.
+    #[must_use]
+    pub fn address_limited(seconds: u32) -> Self {
+        Self::new(
+            Kind::RateLimited,
+            "Too many requests without a valid token came from your address: wait as long as Retry-After \
+             says.",
+        )
+        .retry_after(seconds)
     }
 
     /// 431: the headers are more than a request may have.

@@ -65,6 +65,10 @@ kinds! {
     ContactNotFound = "contact-not-found", NOT_FOUND, "Contact not found";
     /// 404: the caller has no such token.
     TokenNotFound = "token-not-found", NOT_FOUND, "Token not found";
+    /// 404: the caller has no such job.
+    JobNotFound = "job-not-found", NOT_FOUND, "Job not found";
+    /// 404: the caller has no such subscription.
+    SubscriptionNotFound = "subscription-not-found", NOT_FOUND, "Subscription not found";
     /// 405: the path does not have this method; `Allow` lists those it has.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// 406: none of the types in `Accept` can be given; `offered` lists those that can.
@@ -75,10 +79,14 @@ kinds! {
     UidTaken = "uid-taken", CONFLICT, "UID taken";
     /// 409: the UID of an existing contact was to change.
     UidChanged = "uid-changed", CONFLICT, "UID changed";
-    /// 409: a book can only be deleted when it has no contacts.
-    BookNotEmpty = "book-not-empty", CONFLICT, "Book not empty";
     /// 409: the default book cannot be deleted.
     DefaultBook = "default-book", CONFLICT, "Default book";
+    /// 409: a job of this kind runs to its end.
+    JobNotStoppable = "job-not-stoppable", CONFLICT, "Job not stoppable";
+    /// 409: the endpoint is subscribed by somebody else.
+    EndpointInUse = "endpoint-in-use", CONFLICT, "Endpoint in use";
+    /// 409: one more subscription would be above a limit; `limit` names it, `maximum` is its value.
+    TooManySubscriptions = "too-many-subscriptions", CONFLICT, "Too many subscriptions";
     /// 409: the first request with this `Idempotency-Key` is still running; see `Retry-After`.
     IdempotencyRunning = "idempotency-running", CONFLICT, "Request still running";
     /// 410: the changes since this token are no longer kept.
@@ -96,10 +104,15 @@ kinds! {
     InvalidCard = "invalid-card", UNPROCESSABLE_ENTITY, "Invalid card";
     /// 422: the vCard cannot be read; `detail` says where and why.
     InvalidVcard = "invalid-vcard", UNPROCESSABLE_ENTITY, "Invalid vCard";
+    /// 422: messages cannot go to the endpoint; `detail` says what would do.
+    InvalidEndpoint = "invalid-endpoint", UNPROCESSABLE_ENTITY, "Invalid endpoint";
     /// 422: the `Idempotency-Key` was used for another request.
     IdempotencyMismatch = "idempotency-mismatch", UNPROCESSABLE_ENTITY, "Idempotency key reused";
     /// 422: the token to be made would outlive the one that makes it; `latest` is when that one ends.
     ExpiryExceeded = "expiry-exceeded", UNPROCESSABLE_ENTITY, "Expiry exceeded";
+    /// 429: the token, or the address, has asked for too much lately; see `Retry-After`, and `RateLimit`
+    /// for what is left.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Rate limited";
     /// 431: the headers of the request are more than `maximum` bytes, or too many.
     HeaderTooLarge = "header-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large";
     /// 500: something broke on this side; report the request id.

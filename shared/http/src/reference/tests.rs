@@ -86,6 +86,16 @@ fn every_problem_type_leads_to_an_anchor() {
 }
 
 #[test]
+fn every_error_of_a_job_leads_to_an_anchor() {
+    let page = page();
+    for failure in Failure::ALL {
+        let anchor = format!("id=\"job-{}\"", failure.code());
+        assert!(page.contains(&anchor), "{anchor}");
+        assert!(failure.uri().ends_with(&format!("#job-{}", failure.code())));
+    }
+}
+
+#[test]
 fn everything_in_the_document_is_escaped() {
     let page = page();
     assert!(!page.contains("<script") && !page.contains("<b>contact"));

@@ -14,6 +14,7 @@ use crate::{
     caller::Writer,
     extract::{IdempotencyKey, MediaType, Payload, Query},
     idempotency::{Once, once, response},
+    layers::Meter,
     preconditions::Preconditions,
     problem::{Limit, Problem, Result},
     representation::{self, EXAMPLE_CONTACT, etag},
@@ -114,11 +115,12 @@ fn op(item: BatchItem<'_>) -> std::result::Result<BatchOp, Problem> {
 fn ops(payload: &Payload) -> Result<Vec<std::result::Result<BatchOp, Problem>>> {
     let ops: Vec<_> = match payload.of(&[MediaType::Json, MediaType::VCard])? {
         MediaType::VCard => {
-            let cards = split(payload.text()?.as_bytes())
-                .map_err(|error| Problem::from(Error::from(error)))?;
-            cards
+            let refused = |error| Problem::from(Error::from(error));
+            let pieces = split(payload.text()?.as_bytes()).map_err(refused)?;
+            let op = |card: &[u8]| BatchOp::Create(Draft::VCard(card.to_vec()));
+            pieces
                 .into_iter()
-                .map(|card| Ok(BatchOp::Create(Draft::VCard(card.to_vec()))))
+                .map(|piece| piece.map(op).map_err(refused))
                 .collect()
         }
         _ => {
@@ -172,8 +174,10 @@ pub(crate) fn example() -> Value {
 
 /// Up to 200 writes, each with an outcome of its own.
 ///
-/// The body is a list of operations, or several vCards, each of which is created. `text/x-vcard` and
-/// `text/directory`, as older programs call it, are taken like `text/vcard`.
+/// The body is a list of operations, or several vCards, each of which is created. Text between them,
+/// and a vCard without its end, are refused in their places and leave the others alone; only a body
+/// without any whole vCard is refused as such. `text/x-vcard` and `text/directory`, as older programs
+/// call it, are taken like `text/vcard`.
 #[utoipa::path(
     post, path = "/v1/books/{book}/contacts/batch", tag = "contacts", operation_id = "batchContacts",
     params(
@@ -193,6 +197,7 @@ pub(crate) fn example() -> Value {
 pub(crate) async fn run(
     State(app): State<App>,
     Writer(who): Writer,
+    meter: Meter,
     InBook(book): InBook,
     uri: http::Uri,
     query: Query,
@@ -201,7 +206,10 @@ pub(crate) async fn run(
 ) -> Result<Response> {
     query.only(&[])?;
     let (mut writes, mut problems) = (Vec::new(), Vec::new());
-    for op in ops(&payload)? {
+    let ops = ops(&payload)?;
+    // The request itself was counted when it came in.
+    meter.charge(ops.len().saturating_sub(1)).await?;
+    for op in ops {
         match op {
             Ok(op) => {
                 writes.push(op);

@@ -9,7 +9,11 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{InBook, book_guard, limit};
+use super::{
+    InBook, book_guard,
+    jobs::{JobView, accepted},
+    limit,
+};
 use crate::{
     app::App,
     caller::{Reader, Writer},
@@ -189,7 +193,7 @@ pub(crate) async fn rename(
     show(StatusCode::OK, &book)
 }
 
-/// Deletes an empty book.
+/// Deletes a book. One that holds contacts is gone at once, too; a job removes what it held.
 #[utoipa::path(
     delete, path = "/v1/books/{book}", tag = "books", operation_id = "deleteBook",
     params(
@@ -197,7 +201,10 @@ pub(crate) async fn rename(
         ("If-Match" = Option<String>, Header, description = "Only if the book still has this ETag.", example = "\"1\""),
         ("If-None-Match" = Option<String>, Header, description = "Only if the book has none of these ETags."),
     ),
-    responses((status = 204, description = "It is gone.")),
+    responses(
+        (status = 202, description = "It is gone; `Location` tells of the job that removes its contacts.", body = JobView, headers(("Location" = String), ("Retry-After" = u32))),
+        (status = 204, description = "It is gone; it held no contacts."),
+    ),
 )]
 pub(crate) async fn delete(
     State(app): State<App>,
@@ -207,8 +214,10 @@ pub(crate) async fn delete(
     preconditions: Preconditions,
 ) -> Result<Response> {
     query.only(&[])?;
-    app.contacts
-        .delete_book(&who, book, &book_guard(preconditions))
-        .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let guard = book_guard(preconditions);
+    let job = app.jobs.delete_book(&who, book, &guard).await?;
+    Ok(match job {
+        Some(job) => response(accepted(&job)),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
 }

@@ -18,12 +18,10 @@ use crate::{
     preconditions::Preconditions,
     problem::{Problem, Result},
     representation::{
-        self, BINARY_BUDGET, ContactView, JSON_BUDGET, ListedView, Page, VCARD, escaped_len, etag,
-        vcard_etag,
+        self, BINARY_BUDGET, ContactView, JSON_BUDGET, ListedView, OFFERED, Page, VCARD,
+        escaped_len, etag, etags, vcard_etag,
     },
 };
-
-const OFFERED: [&str; 2] = [representation::JSON, "text/vcard"];
 
 /// The contact that a body says.
 fn draft(payload: &Payload) -> Result<Draft> {
@@ -85,7 +83,7 @@ fn answer(contact: &Contact) -> Answer {
         ("q" = Option<String>, Query, description = "Up to 8 words; each begins a word of the name, an organisation, an e-mail address or a phone number. Case and accents do not matter.", example = "ada love"),
         ("group" = Option<String>, Query, description = "Members of this group (JSContact `keywords`, vCard CATEGORIES).", example = "friends"),
     ),
-    responses((status = 200, description = "A page of contacts. As `text/vcard`: their vCards, and the next page as `Link`.", content(
+    responses((status = 200, description = "A page of contacts. As `text/vcard`: their vCards, each in its own version or all in the one that `Accept` names (`text/vcard;version=3.0`), and the next page as `Link`.", content(
         (Page<ListedView<'_>> = "application/json"),
         (String = "text/vcard"),
     ))),
@@ -114,7 +112,8 @@ pub(crate) async fn list(
     let mut response = if kind == representation::JSON {
         list_json(page)?
     } else {
-        let (vcards, page) = app.contacts.vcards(page, BINARY_BUDGET).await?;
+        let version = representation::version(kind);
+        let (vcards, page) = app.contacts.vcards(page, version, BINARY_BUDGET).await?;
         list_vcards(&query, limit, &vcards, &page)
     };
     vary(&mut response);
@@ -223,6 +222,9 @@ pub(crate) async fn create(
 }
 
 /// A contact, as JSON or as a vCard: exactly the one that was sent, until the card is changed as JSON.
+///
+/// `Accept: text/vcard;version=3.0` asks for a version: 4.0, 3.0 or 2.1. If the contact's own vCard has
+/// another, its card is rendered; what the version asked for has no property for is then in `X-JSPROP`.
 #[utoipa::path(
     get, path = "/v1/books/{book}/contacts/{contact}", tag = "contacts", operation_id = "readContact",
     params(
@@ -245,25 +247,29 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Result<Response> {
     query.only(&[])?;
-    let is_json = negotiate(&headers, &OFFERED)? == representation::JSON;
-    let (revision, body) = if is_json {
+    let kind = negotiate(&headers, &OFFERED)?;
+    let is_json = kind == representation::JSON;
+    let (revision, selected, body) = if is_json {
         let contact = app.contacts.contact(&who, book, id).await?;
         let json = serde_json::to_vec(&ContactView::of(&contact)?);
         let json = json.map_err(|error| Problem::internal("writing an answer", &error))?;
-        (contact.stored.head.revision, json)
+        let revision = contact.stored.head.revision;
+        (revision, etag(revision), json)
     } else {
-        let vcard = app.contacts.vcard(&who, book, id).await?;
-        (vcard.head.revision, vcard.bytes)
+        let version = representation::version(kind);
+        let vcard = app.contacts.vcard(&who, book, id, version).await?;
+        let revision = vcard.head.revision;
+        (revision, vcard_etag(revision, vcard.other), vcard.bytes)
     };
-    let both = [etag(revision), vcard_etag(revision)];
-    let selected = if is_json { &both[0] } else { &both[1] };
-    let mut response = if preconditions.not_modified(selected, &[&both[0], &both[1]])? {
+    let all = etags(revision);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let mut response = if preconditions.not_modified(&selected, &all)? {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let kind = HeaderValue::from_static(if is_json { representation::JSON } else { VCARD });
         ([(header::CONTENT_TYPE, kind)], body).into_response()
     };
-    representation::set(&mut response, header::ETAG, selected);
+    representation::set(&mut response, header::ETAG, &selected);
     vary(&mut response);
     Ok(response)
 }

@@ -4,7 +4,9 @@ pub(crate) mod batch;
 mod books;
 pub(crate) mod changes;
 mod contacts;
+pub(crate) mod jobs;
 mod service;
+pub(crate) mod subscriptions;
 mod tokens;
 
 use ::contacts::{BookRef, ContactId, Guard};
@@ -17,7 +19,7 @@ use crate::{
     app::App,
     preconditions::Preconditions,
     problem::{Problem, Result},
-    representation::{etag, vcard_etag},
+    representation::{etag, etags},
 };
 
 /// Every route, and the document that describes them.
@@ -38,6 +40,11 @@ pub(crate) fn routes() -> (axum::Router<App>, OpenApi) {
             contacts::delete
         ))
         .routes(routes!(changes::read))
+        .routes(routes!(jobs::list, jobs::start))
+        .routes(routes!(jobs::read, jobs::cancel))
+        .routes(routes!(jobs::report))
+        .routes(routes!(subscriptions::list, subscriptions::create))
+        .routes(routes!(subscriptions::read, subscriptions::delete))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .split_for_parts()
@@ -86,12 +93,10 @@ impl<S: Send + Sync> FromRequestParts<S> for OfContact {
     }
 }
 
-/// Preconditions of a contact: `If-Match` takes the tag of either representation.
+/// Preconditions of a contact: `If-Match` takes the tag of any representation.
 fn contact_guard(preconditions: Preconditions) -> Guard {
     Guard::new(move |revision| {
-        let tags = revision.map_or_else(Vec::new, |revision| {
-            vec![etag(revision), vcard_etag(revision)]
-        });
+        let tags = revision.map_or_else(Vec::new, etags);
         let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
         preconditions.allow_write(&tags).is_ok()
     })

@@ -1,7 +1,10 @@
 //! What a process with listeners needs around the server: addresses, signals, and the metrics page.
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::future::pending;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -9,6 +12,8 @@ use contacts_telemetry::PrometheusHandle;
 use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Options, serve};
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -64,11 +69,30 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// `GET /metrics`, and nothing else (prometheus.io, "Exposition formats").
-pub fn metrics(handle: PrometheusHandle) -> Router {
+/// Serves `GET /metrics`, and nothing else (prometheus.io, "Exposition formats"), for as long as the
+/// process lives: a request under way at its end is still counted.
+pub fn expose_metrics(listener: TcpListener, handle: PrometheusHandle) {
     let text = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
-    Router::new().route(
-        "/metrics",
-        get(move || async move { (text, handle.render()) }),
-    )
+    let page = get(move || async move { (text, handle.render()) });
+    let app = Router::new().route("/metrics", page);
+    let options = Options::default();
+    tokio::spawn(serve(listener, app, options, Arc::default(), pending()));
+}
+
+/// Asks the process that listens on `address` for `path`: the health check of an image that has no shell
+/// and no curl.
+#[must_use]
+pub fn answers(address: SocketAddr, path: &str) -> bool {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let ask = || -> io::Result<[u8; 12]> {
+        let mut stream = TcpStream::connect_timeout(&reachable(address), PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut status_line = [0; 12];
+        stream.read_exact(&mut status_line)?;
+        Ok(status_line)
+    };
+    ask().is_ok_and(|status_line| &status_line == b"HTTP/1.1 200")
 }

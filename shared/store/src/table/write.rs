@@ -29,6 +29,14 @@ impl Condition {
         }
     }
 
+    pub(crate) fn and(mut self, expression: &str) -> Self {
+        self.expression = Some(match self.expression {
+            Some(first) => format!("({first}) AND {expression}"),
+            None => expression.to_owned(),
+        });
+        self
+    }
+
     pub(crate) fn value(mut self, name: &str, value: AttributeValue) -> Self {
         self.values.insert(name.to_owned(), value);
         self
@@ -42,6 +50,8 @@ pub(crate) enum Write {
     Delete(Key, Condition),
     /// An update expression; its values live in the condition's.
     Update(Key, String, Condition),
+    /// Writes nothing; in a transaction alone.
+    Check(Key, Condition),
 }
 
 impl Write {
@@ -49,7 +59,7 @@ impl Write {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Put(item, _) => item.size(),
-            Self::Delete(key, _) => key.pk.len() + key.sk.len(),
+            Self::Delete(key, _) | Self::Check(key, _) => key.pk.len() + key.sk.len(),
             Self::Update(key, _, condition) => {
                 key.pk.len() + key.sk.len() + Item(condition.values.clone()).size()
             }

@@ -61,6 +61,8 @@ pub(super) fn plan_one<E>(
             Plan::nothing(id, Some(stored), Done::Kept(stored.clone()))
         }
         (Ok(Decision::Put(entry)), stored) => plan_put(book, numbers, id, stored, &entry, now),
+        (Ok(Decision::Reindex(_)), None) => Plan::nothing(id, None, Done::Missing),
+        (Ok(Decision::Reindex(entry)), Some(stored)) => plan_reindex(book, stored, &entry),
     }
 }
 
@@ -164,5 +166,52 @@ fn plan_put<E>(
         } else {
             Done::Created(stored)
         },
+    }
+}
+
+/// Brings the rows that lead to a contact in line with `entry`; where they are, changes nothing.
+fn plan_reindex<E>(book: BookId, stored: &Stored, entry: &Entry) -> Plan<E> {
+    let old = &stored.head;
+    let same = old.terms == entry.terms
+        && old.sort_name == entry.sort_name
+        && old.summary == entry.summary;
+    if same {
+        return Plan::nothing(old.id, Some(stored), Done::Kept(stored.clone()));
+    }
+    let version = Version {
+        revision: old.revision,
+        created: old.created,
+        updated: old.updated,
+    };
+    let entry = Entry {
+        json: stored.json.clone(),
+        uid: old.uid.clone(),
+        original: None,
+        vcard_version: old.vcard_version.clone(),
+        ..entry.clone()
+    };
+    let rows = rows(book, old.id, &entry, version);
+    let head = Head {
+        original: old.original.clone(),
+        ..Head::of(old.id, &entry, version, &rows)
+    };
+    let item = rows.head.opt_s("original", old.original.as_deref());
+    let mut writes = vec![Write::Put(item, unchanged(old))];
+    if old.sort_name != entry.sort_name {
+        let key = keys::name_row(book, &old.sort_name, old.id);
+        writes.push(Write::Delete(key, Condition::none()));
+    }
+    writes.push(Write::Put(rows.name, Condition::none()));
+    Plan {
+        writes,
+        id: old.id,
+        uid: None,
+        base: Some(old.clone()),
+        terms: entry.terms,
+        revision: old.revision,
+        done: Done::Reindexed(Stored {
+            head,
+            json: stored.json.clone(),
+        }),
     }
 }

@@ -59,7 +59,7 @@ impl Store {
         let (mut dead, mut older) = (Vec::new(), Vec::new());
         for plan in plans {
             let named = match plan.done {
-                Done::Created(_) | Done::Updated(_) => Some(&plan.terms),
+                Done::Created(_) | Done::Updated(_) | Done::Reindexed(_) => Some(&plan.terms),
                 Done::Deleted(_) => None,
                 _ => plan.base.as_ref().map(|head| &head.terms),
             };

@@ -1,0 +1,37 @@
+//! The worker on AWS Lambda.
+
+use std::io::{Write as _, stderr, stdout};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use contacts_settings::{Door, Settings};
+use contacts_telemetry::Format;
+
+/// One thread: what a sandbox has of a processor is less.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(stderr(), "worker-lambda: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let settings = Settings::from_env(Door::WorkerLambda)?;
+    contacts_telemetry::init_logs(Format::Json)?;
+    let metrics = contacts_telemetry::emf("worker")?;
+    contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "worker-lambda");
+    let runner = worker::runner(&settings).await;
+    let flush = || {
+        if let Err(error) = metrics.flush(&mut stdout()) {
+            tracing::warn!(%error, "metrics were not written");
+        }
+    };
+    worker::lambda::run(runner, flush)
+        .await
+        .map_err(|error| anyhow!(error))
+}

@@ -1,0 +1,256 @@
+//! Doing the work of one message.
+
+use std::time::Duration;
+
+use contacts::{BookId, Job, JobId, StoreError};
+use contacts_store::{Checkpoint, JobState, NewJob};
+use contacts_telemetry::{self as telemetry, StepOutcome};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    Delivery, Failure, Jobs, Message, Queue, SCHEDULES,
+    kinds::{self, StepError},
+};
+
+/// After so many receives without progress a message goes to the dead-letter queue, and its job fails.
+/// The queue's redrive policy says the same (`maxReceiveCount`).
+pub const MAX_RECEIVES: u32 = 5;
+/// The longest pause after a step.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Whose the jobs of the schedules are.
+const SYSTEM: &str = "system";
+
+/// What is to become of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can be deleted: what it asked for is done, or another message carries it on.
+    Done,
+    /// It must come again.
+    Again,
+}
+
+/// Until when work may go on.
+#[derive(Debug, Clone)]
+pub struct Until {
+    deadline: Option<Instant>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Until {
+    /// Until `deadline`, if there is one, or until `stop` becomes true.
+    pub fn new(deadline: Option<Instant>, stop: watch::Receiver<bool>) -> Self {
+        Self { deadline, stop }
+    }
+
+    /// Until three quarters of `left` are over: the rest is for the step under way.
+    pub fn most_of(left: Duration) -> Self {
+        let (_, stop) = watch::channel(false);
+        Self::new(Some(Instant::now() + left / 4 * 3), stop)
+    }
+
+    fn is_over(&self) -> bool {
+        *self.stop.borrow() || self.deadline.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// Waits for `pause`, or for the end if that comes first.
+    async fn pause(&self, pause: Duration) {
+        let mut stop = self.stop.clone();
+        // Without a sender nobody will stop it.
+        let stopped = async {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = tokio::time::timeout(pause, stopped).await;
+    }
+}
+
+/// Does the work of messages. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    jobs: Jobs,
+}
+
+impl Runner {
+    /// A runner of `jobs`.
+    pub fn new(jobs: Jobs) -> Self {
+        Self { jobs }
+    }
+
+    /// The queue that it hands jobs on to.
+    pub fn queue(&self) -> &Queue {
+        self.jobs.queue()
+    }
+
+    /// Does what a message asks for, until it is done or time is up. It may have been done before, or
+    /// be under way elsewhere.
+    pub async fn handle(&self, delivery: &Delivery, until: &Until) -> Verdict {
+        let verdict = match &delivery.message {
+            Some(Message::Job(id)) => match id.parse() {
+                Ok(id) => self.run(id, delivery.receives, until).await,
+                Err(_) => Ok(unknown()),
+            },
+            Some(Message::Schedule(name)) => self.on_time(name, delivery.receives, until).await,
+            Some(Message::Outbox(book)) => match book.parse() {
+                Ok(book) => Ok(self.publish(book).await),
+                Err(_) => Ok(unknown()),
+            },
+            None => Ok(unknown()),
+        };
+        let verdict = verdict.unwrap_or_else(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                receives = delivery.receives,
+                "the message comes again"
+            );
+            Verdict::Again
+        });
+        telemetry::queue_message(verdict == Verdict::Done);
+        verdict
+    }
+
+    /// Sends what has happened in a book.
+    async fn publish(&self, book: BookId) -> Verdict {
+        match self.jobs.events().publish_book(book).await {
+            Ok(published) if published.waiting == 0 => Verdict::Done,
+            Ok(published) => {
+                tracing::warn!(waiting = published.waiting, "events wait for another try");
+                Verdict::Again
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "events were not sent; their message comes again");
+                Verdict::Again
+            }
+        }
+    }
+
+    /// Starts the job of a schedule, or goes on with it if it is not done since the last time.
+    async fn on_time(
+        &self,
+        name: &str,
+        receives: u32,
+        until: &Until,
+    ) -> Result<Verdict, StoreError> {
+        let Some(schedule) = SCHEDULES.iter().find(|schedule| schedule.kind == name) else {
+            return Ok(unknown());
+        };
+        let new = NewJob {
+            id: JobId::derived(&["schedule", name]),
+            kind: schedule.kind.to_owned(),
+            owner: SYSTEM.to_owned(),
+            book: None,
+            total: None,
+        };
+        let job = self.jobs.contacts().store().renew_job(&new).await?;
+        self.run(job.id, receives, until).await
+    }
+
+    async fn run(&self, id: JobId, receives: u32, until: &Until) -> Result<Verdict, StoreError> {
+        let Some(mut job) = self.take_up(id, receives).await? else {
+            return Ok(Verdict::Done);
+        };
+        let store = self.jobs.contacts().store();
+        let Some(kind) = kinds::find(&job.kind) else {
+            // While a new version is deployed, another worker may know it.
+            return self.again(&job, receives, Failure::UnknownKind).await;
+        };
+        loop {
+            if job.cancelling && kind.is_stoppable {
+                store.end_job(&job, JobState::Cancelled, None).await?;
+                telemetry::job_ended(kind.name, JobState::Cancelled.name());
+                return Ok(Verdict::Done);
+            }
+            let begun = Instant::now();
+            let progress = match (kind.step)(&self.jobs, &job).await {
+                Ok(progress) => progress,
+                Err(StepError::Never(error)) => {
+                    return self.fail(&job, error).await.map(|()| Verdict::Done);
+                }
+                Err(StepError::Again(error)) => {
+                    telemetry::job_step(
+                        kind.name,
+                        StepOutcome::Failed,
+                        begun.elapsed().as_secs_f64(),
+                    );
+                    tracing::warn!(error = &*error as &dyn std::error::Error, job = %job.id, kind = kind.name, receives, "a step failed");
+                    return self.again(&job, receives, Failure::GaveUp).await;
+                }
+            };
+            let checkpoint = store.checkpoint(&job, &progress).await?;
+            let outcome = match checkpoint {
+                Checkpoint::Overtaken => StepOutcome::Overtaken,
+                Checkpoint::Kept(_) => StepOutcome::Done,
+            };
+            telemetry::job_step(kind.name, outcome, begun.elapsed().as_secs_f64());
+            match checkpoint {
+                Checkpoint::Overtaken => return Ok(Verdict::Done),
+                Checkpoint::Kept(now) if !now.state.is_open() => {
+                    telemetry::job_ended(kind.name, now.state.name());
+                    return Ok(Verdict::Done);
+                }
+                Checkpoint::Kept(now) => job = *now,
+            }
+            // A message that came back and made progress begins to count anew.
+            if receives > 1 || until.is_over() {
+                return Ok(self.hand_on(id).await);
+            }
+            // Others write to the same book.
+            until.pause(begun.elapsed().min(PAUSE)).await;
+        }
+    }
+
+    /// The job, if there is something to do for it.
+    async fn take_up(&self, id: JobId, receives: u32) -> Result<Option<Job>, StoreError> {
+        let store = self.jobs.contacts().store();
+        if let Some(job) = store.begin_job(id, receives).await? {
+            return Ok(Some(job));
+        }
+        // A failed job whose message was brought back from the dead-letter queue.
+        if receives == 1 && store.retry_job(id).await?.is_some() {
+            return store.begin_job(id, receives).await;
+        }
+        Ok(None)
+    }
+
+    /// Leaves the job to the next receive of its message; after the last one it has failed.
+    async fn again(
+        &self,
+        job: &Job,
+        receives: u32,
+        failure: Failure,
+    ) -> Result<Verdict, StoreError> {
+        if receives >= MAX_RECEIVES {
+            self.fail(job, failure).await?;
+        }
+        Ok(Verdict::Again)
+    }
+
+    async fn fail(&self, job: &Job, failure: Failure) -> Result<(), StoreError> {
+        let store = self.jobs.contacts().store();
+        let error = Some(failure.error());
+        store.end_job(job, JobState::Failed, error).await?;
+        telemetry::job_ended(
+            kinds::find(&job.kind).map_or("unknown", |kind| kind.name),
+            "failed",
+        );
+        Ok(())
+    }
+
+    /// Leaves the rest to a fresh message, which has all its receives before it.
+    async fn hand_on(&self, id: JobId) -> Verdict {
+        match self.jobs.queue().send(&Message::job(id)).await {
+            Ok(()) => Verdict::Done,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, job = %id, "the job could not be handed on; its message comes again");
+                Verdict::Again
+            }
+        }
+    }
+}
+
+fn unknown() -> Verdict {
+    // After its receives it waits in the dead-letter queue for somebody who knows.
+    tracing::warn!("a message that this worker does not know");
+    Verdict::Again
+}
