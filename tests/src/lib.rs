@@ -14,3 +14,4 @@ pub mod process;
 pub mod redis;
 pub mod tools;
 pub mod twins;
+pub mod worker;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Report;
 use crate::limits::{CARD_JSON_BYTES, NESTING, TERMS};
-use crate::{CardError, Summary, Term, check, group_key, json, name, patch, terms};
+use crate::{CardError, Day, Summary, Term, check, group_key, json, name, patch, terms};
 
 /// A valid JSContact Card (RFC 9553).
 ///

@@ -16,7 +16,7 @@ const NAME_BYTES: usize = 1_000;
 pub struct Message {
     /// Names the event, the same each time that it is sent and for every subscription: drop what you
     /// have seen.
-    #[schema(example = "2m5p8s1u4a7d0g3j6m9p2s5v8a")]
+    #[schema(example = "2m5p8s1u4a7d0g3j6m9p2s5v8g")]
     pub id: String,
     /// The number of the change in the book's change feed; of several changes to a contact, the one with
     /// the highest number is the last. What is no change to a contact has the number of the change
@@ -33,16 +33,19 @@ pub struct Message {
     pub book: String,
     /// The new name of the book, if the subscription asks for names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Family")]
+    #[schema(nullable = false, example = "Family")]
     pub name: Option<String>,
     /// The contact, of the kinds that begin with `contact.`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub contact: Option<ContactPart>,
     /// The day, of `contact.birthday` and `contact.anniversary`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub anniversary: Option<Anniversary>,
     /// The job, of the kinds that begin with `job.`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub job: Option<JobPart>,
     /// The subscription that this message is for.
     #[schema(example = "0k3n6q9t2v5a8d1g4j7m0p3s6u")]
@@ -58,11 +61,11 @@ pub struct ContactPart {
     pub id: String,
     /// The ETag that the change gave it; absent where it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "\"1\"")]
+    #[schema(nullable = false, example = "\"1\"")]
     pub etag: Option<String>,
     /// The name as lists show it now, if the subscription asks for names and the contact still exists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Ada Lovelace")]
+    #[schema(nullable = false, example = "Ada Lovelace")]
     pub name: Option<String>,
 }
 

@@ -67,6 +67,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    anniversaries,
     delete_book,
     purge,
     reindex_book,
@@ -85,4 +86,26 @@ pub(crate) fn find(name: &str) -> Option<&'static Kind> {
 pub(crate) fn startable() -> Vec<&'static str> {
     let kinds = KINDS.iter().filter(|kind| kind.is_for_everybody);
     kinds.map(|kind| kind.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_names_of_their_own_and_every_schedule_has_a_kind() {
+        for (at, kind) in KINDS.iter().enumerate() {
+            assert!(
+                KINDS[..at].iter().all(|other| other.name != kind.name),
+                "{}",
+                kind.name
+            );
+            assert_eq!(find(kind.name).map(|kind| kind.name), Some(kind.name));
+        }
+        for schedule in crate::SCHEDULES {
+            let kind = find(schedule.kind).unwrap();
+            assert!(!kind.is_for_everybody, "{}", kind.name);
+        }
+        assert!(find(DELETE_BOOK).is_some_and(|kind| !kind.is_for_everybody && !kind.is_stoppable));
+    }
 }

@@ -37,3 +37,57 @@ impl Message {
         serde_json::from_str(text).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message() -> impl Strategy<Value = Message> {
+        ("\\PC*", 0..3).prop_map(|(text, kind)| match kind {
+            0 => Message::Job(text),
+            1 => Message::Outbox(text),
+            _ => Message::Schedule(text),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_is_read(message in message()) {
+            prop_assert_eq!(Message::read(&message.text()), Some(message));
+        }
+
+        #[test]
+        fn what_others_send_is_none_of_ours(text in "\\PC{0,60}") {
+            prop_assert_eq!(Message::read(&text), None);
+        }
+
+        #[test]
+        fn json_is_ours_only_as_we_write_it(kind in "[a-z]{1,9}", text in "[a-z]{0,9}") {
+            let known = ["job", "outbox", "schedule"].contains(&&*kind);
+            let one = format!("{{\"{kind}\":\"{text}\"}}");
+            prop_assert_eq!(Message::read(&one).is_some(), known);
+            for odd in [
+                format!("{{\"job\":\"{text}\",\"{kind}\":1}}"),
+                format!("{{\"{kind}\":[\"{text}\"]}}"),
+                format!("[{one}]"),
+                format!("{one}{one}"),
+                one[..one.len() - 1].to_owned(),
+            ] {
+                prop_assert_eq!(Message::read(&odd), None, "{}", odd);
+            }
+        }
+    }
+
+    #[test]
+    fn messages_are_written_as_the_documentation_says() {
+        for (message, text) in [
+            (Message::Job("a".to_owned()), r#"{"job":"a"}"#),
+            (Message::Outbox("b".to_owned()), r#"{"outbox":"b"}"#),
+            (Message::Schedule("c".to_owned()), r#"{"schedule":"c"}"#),
+        ] {
+            assert_eq!(message.text(), text);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, interval_at, sleep},
 };
 
-use crate::{MAX_RECEIVES, Delivery, Queue, Runner, Until, Verdict, schedule::keep_time};
+use crate::{Delivery, MAX_RECEIVES, Queue, Runner, Until, Verdict, schedule::keep_time};
 
 /// Messages that a process works on at once.
 pub const CONCURRENCY: usize = 4;
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Works on the messages of the runner's queue until `stopped`; then finishes the steps under way and
 /// gives back what is left. Keeps the time as well, where the queue is in the table: with SQS,
-/// EventBridge Scheduler does.
+/// `EventBridge` Scheduler does.
 pub async fn poll(runner: Runner, stopped: watch::Receiver<bool>) {
     let queue = runner.queue().clone();
     let mut stop = stopped.clone();
@@ -169,4 +169,38 @@ async fn unreachable_for_now(
         _ = stopped.wait_for(|stop| *stop) => {}
     }
     *pause = (*pause * 2).min(PAUSE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_fails_comes_again_ever_later_until_nothing_is_left_to_wait_for() {
+        let delays: Vec<_> = (1..=MAX_RECEIVES)
+            .map(|receives| delay(receives, false).as_secs())
+            .collect();
+        assert_eq!(delays, [2, 4, 8, 16, 0]);
+        assert_eq!(delay(1, true), Duration::ZERO);
+        assert_eq!(delay(u32::MAX, false), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pause_grows_while_the_queue_is_away_and_a_stop_ends_it() {
+        let (stop, stopped) = watch::channel(false);
+        let error = crate::QueueError {
+            operation: "ReceiveMessage",
+            source: "away".into(),
+        };
+        let (mut pause, begun) = (Duration::from_millis(100), Instant::now());
+        for _ in 0..9 {
+            unreachable_for_now(&error, &mut pause, &stopped).await;
+        }
+        assert_eq!(pause, PAUSE);
+        assert!(begun.elapsed() > PAUSE);
+        stop.send_replace(true);
+        let before = begun.elapsed();
+        unreachable_for_now(&error, &mut pause, &stopped).await;
+        assert_eq!(begun.elapsed(), before);
+    }
 }

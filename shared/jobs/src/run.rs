@@ -254,3 +254,37 @@ fn unknown() -> Verdict {
     tracing::warn!("a message that this worker does not know");
     Verdict::Again
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn most_of_the_time_is_for_work_and_the_rest_for_the_step_under_way() {
+        let until = Until::most_of(Duration::from_secs(100));
+        tokio::time::advance(Duration::from_secs(74)).await;
+        assert!(!until.is_over());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(until.is_over());
+        assert!(Until::most_of(Duration::ZERO).is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_a_pause_and_the_end_of_whoever_could_stop_does_not() {
+        let (stop, stopped) = watch::channel(false);
+        let until = Until::new(None, stopped);
+        let begun = Instant::now();
+        until.pause(Duration::from_secs(1)).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
+        assert!(!until.is_over());
+        stop.send_replace(true);
+        until.pause(Duration::from_secs(1)).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
+        assert!(until.is_over());
+        let (_, nobody) = watch::channel(false);
+        let until = Until::new(None, nobody);
+        until.pause(Duration::from_secs(1)).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+        assert!(!until.is_over());
+    }
+}

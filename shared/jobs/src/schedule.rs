@@ -1,4 +1,4 @@
-//! What happens by the clock. On AWS, EventBridge Scheduler puts `{"schedule": "KIND"}` into the queue;
+//! What happens by the clock. On AWS, `EventBridge` Scheduler puts `{"schedule": "KIND"}` into the queue;
 //! where the queue is in the table, the process itself does.
 
 use std::time::Duration;
@@ -26,6 +26,12 @@ pub const SCHEDULES: &[Schedule] = &[
     Schedule {
         kind: "sweep-outbox",
         every: Duration::from_secs(60),
+        is_for_tables_without_ttl: false,
+    },
+    // Time zones are whole quarters of an hour apart.
+    Schedule {
+        kind: "anniversaries",
+        every: Duration::from_secs(15 * 60),
         is_for_tables_without_ttl: false,
     },
     Schedule {

@@ -23,6 +23,7 @@ fn standalone_needs_no_variable() {
     assert_eq!(settings.table.changes_days, 90);
     assert_eq!(settings.http.cors_origins, Vec::<String>::new());
     assert_eq!(settings.queue_url, None);
+    assert_eq!(settings.topic_arn, None);
     assert!(settings.cache.is_none());
     assert_eq!(settings.limits.rate, None);
     assert_eq!(settings.limits.client, ClientAddress::Peer);
@@ -231,4 +232,22 @@ fn bytes_that_are_no_unicode_are_a_path_but_no_table() {
     assert_eq!(settings.data.dir, PathBuf::from(bytes.clone()));
     let strings: Strings = [(TABLE, bytes)].into_iter().collect();
     assert!(Settings::read(Door::Standalone, &strings).is_err());
+}
+
+#[test]
+fn the_topic_is_named_by_the_arn_of_a_standard_one() {
+    let arn = "arn:aws:sns:eu-central-1:123456789012:contacts";
+    let settings = read(Door::Standalone, &[("CONTACTS_TOPIC_ARN", arn)]).unwrap();
+    assert_eq!(settings.topic_arn.as_deref(), Some(arn));
+    for wrong in [
+        "contacts",
+        "arn:aws:sqs:eu-central-1:123456789012:contacts",
+        "arn:aws:sns:eu-central-1:123456789012:contacts.fifo",
+        "arn:aws:sns:eu-central-1:1234:contacts",
+        "arn:aws:sns::123456789012:contacts",
+    ] {
+        let error = read(Door::Standalone, &[("CONTACTS_TOPIC_ARN", wrong)]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("CONTACTS_TOPIC_ARN"), "{error}");
+    }
 }

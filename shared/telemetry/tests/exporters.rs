@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 
 use contacts_telemetry::names::{self, Kind};
-use contacts_telemetry::{self as telemetry, EmfHandle, Outcome, PrometheusHandle};
+use contacts_telemetry::{
+    self as telemetry, CacheOperation, CacheOutcome, EmfHandle, Outcome, PrometheusHandle,
+    StepOutcome,
+};
 use metrics::with_local_recorder;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, prop_oneof, proptest};
@@ -206,6 +209,15 @@ fn every_metric_of_the_table_is_exported_with_its_labels() {
         Recording::Retry("GetItem").record();
         Recording::Throttle("GetItem").record();
         Recording::Conflict.record();
+        telemetry::job_step("verify-book", StepOutcome::Done, 0.1);
+        telemetry::job_ended("verify-book", "succeeded");
+        telemetry::queue_message(true);
+        telemetry::queue_failure("ReceiveMessage");
+        telemetry::cache_operation(CacheOperation::Get, CacheOutcome::Hit);
+        telemetry::cache_up(true);
+        telemetry::rate_limited("token");
+        telemetry::event_sent("sns", 0.1);
+        telemetry::event_failed("sns", "yes");
     });
     assert_eq!(prometheus, emf);
     let exported: BTreeMap<_, Vec<_>> = emf

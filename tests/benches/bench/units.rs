@@ -18,7 +18,7 @@ const BATCH: usize = 100;
 const FORGETS: Duration = Duration::from_millis(5_100);
 
 /// What is measured, and what the design expects of it.
-const OPERATIONS: [(&str, &str); 16] = [
+const OPERATIONS: [(&str, &str); 17] = [
     ("create", "26 w"),
     ("create from a vCard", ""),
     ("create with an `Idempotency-Key`", ""),
@@ -35,6 +35,10 @@ const OPERATIONS: [(&str, &str); 16] = [
     ("search, page of 50", ""),
     ("changes, page of 50", ""),
     ("changes, first page", ""),
+    (
+        "create, with a subscription; 1 w is the table queue's",
+        "28 w",
+    ),
 ];
 
 /// Measures every operation on each of the books.
@@ -116,6 +120,20 @@ impl<'a> Counter<'a> {
         self.count(self.site.changes(), 1).await?;
         let first = format!("{book}/changes?limit=50");
         self.count(Request::new("GET", first), 1).await?;
+
+        let id = book.rsplit('/').next().unwrap_or_default();
+        let wish = json!({
+            "book": id, "kinds": ["contact.created"], "channel": "https",
+            "endpoint": format!("https://1.1.1.1/{id}"),
+        });
+        let wish = Request::new("POST", "/v1/subscriptions").json(&wish);
+        let subscription = location(&self.api.send(wish).await?).unwrap_or_default();
+        // Looks at the book once.
+        let told = self.api.create(book, card(4 + BATCH)).await?;
+        let watched = self.count(create(book, card(5 + BATCH)), 1).await?;
+        self.api.delete_all(book, &[told, watched]).await?;
+        let end = Request::new("DELETE", &subscription);
+        self.api.send(end).await?;
 
         self.api.delete_all(book, &batch).await?;
         self.api

@@ -22,5 +22,6 @@ mod oidc;
 mod rate_limits;
 mod real_vcards;
 mod sizes;
+mod subscriptions;
 mod support;
 mod tokens;

@@ -82,11 +82,9 @@ async fn a_death_while_subscribing_leaves_all_or_what_the_sweep_removes() {
                 }
             }
         }
-        if let Some(done) = done {
-            if done.is_ok() {
-                assert!(polls > 4, "at least a few calls");
-                return;
-            }
+        if done.is_some_and(|done| done.is_ok()) {
+            assert!(polls > 4, "at least a few calls");
+            return;
         }
     }
     panic!("subscribing takes fewer polls than {POLLS}");

@@ -5,6 +5,7 @@
 )]
 
 mod bed;
+mod days;
 mod deaths;
 mod emails;
 mod endpoints;

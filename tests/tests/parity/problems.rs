@@ -52,6 +52,7 @@ async fn every_kind_of_problem_is_the_same_bytes() {
     requests(&twins).await;
     credentials(&twins).await;
     conflicts(&twins).await;
+    subscriptions(&twins).await;
     running(&twins).await;
     too_old(&twins).await;
     database(&twins).await;
@@ -217,6 +218,19 @@ async fn conflicts(twins: &Twins) {
         201,
     );
     has_status(&twins.same(with_key("Two")).await, 422);
+}
+
+async fn subscriptions(twins: &Twins) {
+    let wish = json!({"book": "default", "kinds": ["book.renamed"], "channel": "https", "endpoint": "https://1.1.1.1/"});
+    // A book has fifty at most, and both make one at a time.
+    for _ in 0..25 {
+        let made = twins.each(|_| post("/v1/subscriptions", &wish)).await;
+        has_status(&made[0], 201);
+    }
+    has_status(&twins.same(post("/v1/subscriptions", &wish)).await, 409);
+    let other = twins.token_for("other", &Scope::ALL, None).await.unwrap();
+    let theirs = post("/v1/subscriptions", &wish).bearer(&other);
+    has_status(&twins.same(theirs).await, 409);
 }
 
 /// Holds a write of each at the database and sends it again.

@@ -200,6 +200,15 @@ pub(crate) async fn agrees(store: &Store, book: BookId, model: &Model, known: &B
                 words: Vec::new(),
                 group: Some(group.clone()),
             },
+            Term::Day { day, kind } => {
+                let mut found = store.days(book, day).await.unwrap();
+                found.retain(|(_, found)| found == kind);
+                let found: BTreeSet<_> = found.into_iter().map(|(id, _)| id).collect();
+                let matching = model.iter();
+                let matching = matching.filter(|(_, (_, entry))| entry.terms.contains(term));
+                assert_eq!(found, matching.map(|(id, _)| *id).collect());
+                continue;
+            }
         };
         let mut found: Vec<_> = all_hits(store, book, &search, 100).await;
         found.sort_by_key(|hit| hit.id);

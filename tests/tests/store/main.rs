@@ -38,6 +38,7 @@ mod jobs;
 mod late;
 mod lists;
 mod model;
+mod outbox;
 mod purge;
 mod queue;
 mod reader;

@@ -196,8 +196,7 @@ pub(crate) fn example() -> Value {
 )]
 pub(crate) async fn run(
     State(app): State<App>,
-    Writer(who): Writer,
-    meter: Meter,
+    counted: (Writer, Meter),
     InBook(book): InBook,
     uri: http::Uri,
     query: Query,
@@ -206,6 +205,7 @@ pub(crate) async fn run(
 ) -> Result<Response> {
     query.only(&[])?;
     let (mut writes, mut problems) = (Vec::new(), Vec::new());
+    let (Writer(who), meter) = counted;
     let ops = ops(&payload)?;
     // The request itself was counted when it came in.
     meter.charge(ops.len().saturating_sub(1)).await?;
