@@ -79,24 +79,28 @@ bench: package ## measure, and rewrite the tables in docs/
 	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo bench --package contacts-tests --bench bench
 
 .PHONY: package
-package: $(foreach function,api worker,dist/$(function)-lambda.zip dist/$(function)-container) ## build what is deployed into dist/
+package: package-lambda package-container ## build what is deployed into dist/
 	@ls -l dist
 
 # Amazon Linux 2023 has glibc 2.34. Without its jitter entropy aws-lc starts up to a second faster and
 # seeds itself from the kernel (and the CPU) alone, one independent source fewer: on Lambda the start
 # is what users wait for, and the container is built from the same parts.
 PACKAGE := AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo lambda build --release --target x86_64-unknown-linux-gnu.2.34 \
-  --lambda-dir $(CACHE)/package
+  --lambda-dir $(CACHE)/package --package api --package worker
 
-# Cargo decides what is to be built.
-.PHONY: always
-dist/%-lambda.zip: rust $(LAMBDA)/bin/cargo-lambda always
-	$(PACKAGE) --package $* --bin $*-lambda --features lambda --output-format zip
-	install -D -m 644 $(CACHE)/package/$*-lambda/bootstrap.zip $@
+.PHONY: package-lambda
+package-lambda: rust $(LAMBDA)/bin/cargo-lambda
+	$(PACKAGE) --bin api-lambda --bin worker-lambda --features lambda --output-format zip
+	for function in api worker; do \
+	  install -D -m 644 $(CACHE)/package/$$function-lambda/bootstrap.zip dist/$$function-lambda.zip; \
+	done
 
-dist/%-container: rust $(LAMBDA)/bin/cargo-lambda always
-	$(PACKAGE) --package $* --bin $*-container --features container --disable-optimizations
-	install -D -m 755 $(CACHE)/package/$*-container/bootstrap $@
+.PHONY: package-container
+package-container: rust $(LAMBDA)/bin/cargo-lambda
+	$(PACKAGE) --bin api-container --bin worker-container --features container --disable-optimizations
+	for function in api worker; do \
+	  install -D -m 755 $(CACHE)/package/$$function-container/bootstrap dist/$$function-container; \
+	done
 
 .PHONY: redrive
 redrive: rust ## bring back the messages of the dead-letter queue of CONTACTS_QUEUE_URL and their jobs

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::Client as Database;
 use aws_sdk_dynamodb::types::AttributeValue;
-use contacts::{Cache, Contacts, Identity, NewToken, Scope};
+use contacts::{Contacts, Identity, NewToken, Scope};
 use contacts_embedded::Engine;
 use contacts_events::{Events, Own, Resolve, Topic};
 use contacts_http::App;
@@ -34,7 +34,6 @@ const TABLE: &str = "contacts";
 pub struct TestApp {
     router: axum::Router,
     jobs: Jobs,
-    events: Events,
     contacts: Contacts,
     database: Database,
     settings: Settings,
@@ -69,17 +68,14 @@ impl TestApp {
     async fn at(database: Database, settings: Settings) -> Result<Self> {
         let store = Store::new(database.clone(), TABLE, settings.table.changes_days);
         store.create_table().await?;
-        let contacts = Contacts::with_cache(store, Cache::of(&settings));
-        let queue = Queue::Table(TableQueue::new(contacts.store().clone()));
+        let queue = Queue::Table(TableQueue::new(store.clone()));
         let topic = Topic::Own(Own::with_resolver(true, names()));
-        let events = Events::new(contacts.clone(), topic);
-        let jobs = Jobs::new(contacts.clone(), events.clone(), queue);
+        let jobs = Jobs::open(&settings, store, queue, topic);
         let app = App::new(jobs.clone(), &settings)?;
         Ok(Self {
             router: contacts_http::router(app),
+            contacts: jobs.contacts().clone(),
             jobs,
-            events,
-            contacts,
             database,
             settings,
         })
@@ -118,7 +114,7 @@ impl TestApp {
     /// The use cases on events; URLs of this machine may be subscribed.
     #[must_use]
     pub fn events(&self) -> &Events {
-        &self.events
+        self.jobs.events()
     }
 
     /// Puts a message into the queue.

@@ -58,13 +58,13 @@ pub(crate) fn events(row: &Unsent) -> Vec<Event> {
             About::Book,
             &["deleted"],
         )],
-        Told::JobEnded(job, kind, state, step) => {
+        Told::JobEnded(job, kind, state) => {
             let how = match state {
                 JobState::Failed => EventKind::JobFailed,
                 JobState::Cancelled => EventKind::JobCancelled,
                 _ => EventKind::JobSucceeded,
             };
-            let which = [&*job.to_string(), how.name(), &step.to_string()].join("/");
+            let which = format!("{job}/{how}/{}", row.at.as_millisecond());
             let about = About::Job(*job, kind.clone());
             vec![event(row.sequence, how, about, &["job", &which])]
         }

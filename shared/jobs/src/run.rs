@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Delivery, Failure, Jobs, Message, Queue, SCHEDULES,
-    kinds::{self, StepError},
+    kinds::{self, Kind, StepError},
 };
 
 /// After so many receives without progress a message goes to the dead-letter queue, and its job fails.
@@ -112,10 +112,12 @@ impl Runner {
     /// Sends what has happened in a book.
     async fn publish(&self, book: BookId) -> Verdict {
         match self.jobs.events().publish_book(book).await {
-            Ok(published) if published.waiting == 0 => Verdict::Done,
             Ok(published) => {
-                tracing::warn!(waiting = published.waiting, "events wait for another try");
-                Verdict::Again
+                if published.waiting > 0 {
+                    // An endpoint may be away for long: the outbox keeps them, not the message.
+                    tracing::warn!(waiting = published.waiting, "events wait for the sweep");
+                }
+                Verdict::Done
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -150,46 +152,44 @@ impl Runner {
         let Some(mut job) = self.take_up(id, receives).await? else {
             return Ok(Verdict::Done);
         };
-        let store = self.jobs.contacts().store();
         let Some(kind) = kinds::find(&job.kind) else {
             // While a new version is deployed, another worker may know it.
             return self.again(&job, receives, Failure::UnknownKind).await;
         };
         loop {
             if job.cancelling && kind.is_stoppable {
-                store.end_job(&job, JobState::Cancelled, None).await?;
-                telemetry::job_ended(kind.name, JobState::Cancelled.name());
+                self.end(&job, JobState::Cancelled, None).await?;
                 return Ok(Verdict::Done);
             }
             let begun = Instant::now();
-            let progress = match (kind.step)(&self.jobs, &job).await {
-                Ok(progress) => progress,
-                Err(StepError::Never(error)) => {
-                    return self.fail(&job, error).await.map(|()| Verdict::Done);
-                }
-                Err(StepError::Again(error)) => {
-                    telemetry::job_step(
-                        kind.name,
-                        StepOutcome::Failed,
-                        begun.elapsed().as_secs_f64(),
-                    );
-                    tracing::warn!(error = &*error as &dyn std::error::Error, job = %job.id, kind = kind.name, receives, "a step failed");
-                    return self.again(&job, receives, Failure::GaveUp).await;
-                }
-            };
-            let checkpoint = store.checkpoint(&job, &progress).await?;
-            let outcome = match checkpoint {
-                Checkpoint::Overtaken => StepOutcome::Overtaken,
-                Checkpoint::Kept(_) => StepOutcome::Done,
+            let step = self.step(kind, &job).await;
+            let outcome = match &step {
+                Ok(Checkpoint::Kept(_)) => StepOutcome::Done,
+                Ok(Checkpoint::Overtaken) => StepOutcome::Overtaken,
+                Err(_) => StepOutcome::Failed,
             };
             telemetry::job_step(kind.name, outcome, begun.elapsed().as_secs_f64());
-            match checkpoint {
-                Checkpoint::Overtaken => return Ok(Verdict::Done),
-                Checkpoint::Kept(now) if !now.state.is_open() => {
+            match step {
+                Ok(Checkpoint::Overtaken) => return Ok(Verdict::Done),
+                Ok(Checkpoint::Kept(now)) if !now.state.is_open() => {
                     telemetry::job_ended(kind.name, now.state.name());
                     return Ok(Verdict::Done);
                 }
-                Checkpoint::Kept(now) => job = *now,
+                Ok(Checkpoint::Kept(now)) => job = *now,
+                Err(StepError::Never(failure)) => {
+                    self.end(&job, JobState::Failed, Some(failure)).await?;
+                    return Ok(Verdict::Done);
+                }
+                Err(StepError::Again(error)) => {
+                    tracing::warn!(
+                        error = &*error as &dyn std::error::Error,
+                        job = %id,
+                        kind = kind.name,
+                        receives,
+                        "a step failed"
+                    );
+                    return self.again(&job, receives, Failure::GaveUp).await;
+                }
             }
             // A message that came back and made progress begins to count anew.
             if receives > 1 || until.is_over() {
@@ -213,6 +213,13 @@ impl Runner {
         Ok(None)
     }
 
+    /// Does the next step and closes it.
+    async fn step(&self, kind: &Kind, job: &Job) -> Result<Checkpoint, StepError> {
+        let progress = (kind.step)(&self.jobs, job).await?;
+        let store = self.jobs.contacts().store();
+        Ok(store.checkpoint(job, &progress).await?)
+    }
+
     /// Leaves the job to the next receive of its message; after the last one it has failed.
     async fn again(
         &self,
@@ -221,19 +228,24 @@ impl Runner {
         failure: Failure,
     ) -> Result<Verdict, StoreError> {
         if receives >= MAX_RECEIVES {
-            self.fail(job, failure).await?;
+            self.end(job, JobState::Failed, Some(failure)).await?;
         }
         Ok(Verdict::Again)
     }
 
-    async fn fail(&self, job: &Job, failure: Failure) -> Result<(), StoreError> {
+    /// Ends the job, unless somebody else was faster.
+    async fn end(
+        &self,
+        job: &Job,
+        state: JobState,
+        failure: Option<Failure>,
+    ) -> Result<(), StoreError> {
         let store = self.jobs.contacts().store();
-        let error = Some(failure.error());
-        store.end_job(job, JobState::Failed, error).await?;
-        telemetry::job_ended(
-            kinds::find(&job.kind).map_or("unknown", |kind| kind.name),
-            "failed",
-        );
+        let error = failure.map(Failure::error);
+        if let Checkpoint::Kept(_) = store.end_job(job, state, error).await? {
+            let kind = kinds::find(&job.kind).map_or("unknown", |kind| kind.name);
+            telemetry::job_ended(kind, state.name());
+        }
         Ok(())
     }
 

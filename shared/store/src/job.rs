@@ -536,7 +536,7 @@ impl Store {
             return Ok(vec![Write::Check(keys::book(id), Condition::of(nobody))]);
         };
         let somebody = Condition::of(outbox::flag(true)).and("attribute_exists(rev)");
-        let told = Told::JobEnded(job.id, job.kind.clone(), job.state, job.step);
+        let told = Told::JobEnded(job.id, job.kind.clone(), job.state);
         Ok(vec![
             Write::Check(keys::book(id), somebody),
             outbox::row(id, book.seq, &told, now),

@@ -97,8 +97,9 @@ pub enum Told {
     Renamed(u64, String),
     /// The book is gone for everybody.
     BookDeleted,
-    /// A job about the book has ended: the job, its kind, how it ended, and at which step.
-    JobEnded(JobId, String, JobState, u64),
+    /// A job about the book has ended: the job, its kind, and how it ended. One that failed may be given
+    /// another try, and end again.
+    JobEnded(JobId, String, JobState),
 }
 
 impl fmt::Debug for Told {
@@ -107,7 +108,7 @@ impl fmt::Debug for Told {
             Self::Contacts(touched) => write!(f, "Contacts({})", touched.len()),
             Self::Renamed(revision, _) => write!(f, "Renamed(r{revision})"),
             Self::BookDeleted => f.write_str("BookDeleted"),
-            Self::JobEnded(job, _, state, _) => write!(f, "JobEnded({job} {})", state.name()),
+            Self::JobEnded(job, _, state) => write!(f, "JobEnded({job} {})", state.name()),
         }
     }
 }
@@ -143,7 +144,7 @@ pub(crate) fn row(book: BookId, sequence: u64, told: &Told, at: Timestamp) -> Wr
         Told::Contacts(_) => String::new(),
         Told::Renamed(revision, _) => format!("#r{revision}"),
         Told::BookDeleted => "#x".to_owned(),
-        Told::JobEnded(job, _, _, step) => format!("#j{job}{step}"),
+        Told::JobEnded(job, ..) => format!("#j{job}{}", at.as_millisecond()),
     };
     let item = Item::new(&keys::outbox_row(book, sequence, &which))
         .n("seq", sequence)
@@ -152,11 +153,10 @@ pub(crate) fn row(book: BookId, sequence: u64, told: &Told, at: Timestamp) -> Wr
         Told::Contacts(touched) => item.l("touched", touched.iter().map(Touched::encode)),
         Told::Renamed(revision, title) => item.n("rev", revision).s("title", title),
         Told::BookDeleted => item,
-        Told::JobEnded(job, kind, state, step) => item
+        Told::JobEnded(job, kind, state) => item
             .s("job", job.to_string())
             .s("kind", kind)
-            .s("job_state", state.name())
-            .n("step", step),
+            .s("job_state", state.name()),
     };
     Write::Put(item, Condition::none())
 }
@@ -182,7 +182,6 @@ fn told(item: &Item) -> Result<Told, StoreError> {
             job.map_err(|_| StoreError::Damaged("job"))?,
             item.text("kind")?.to_owned(),
             state.ok_or(StoreError::Damaged("job_state"))?,
-            item.number("step")?,
         ));
     }
     Ok(Told::BookDeleted)

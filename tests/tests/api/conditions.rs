@@ -205,7 +205,7 @@ async fn a_vcard_can_be_had_in_another_version_than_it_was_sent_in() {
         assert!(text.contains(line) && text.contains("item1.TEL;"), "{text}");
         tags.push(answer.text("etag").unwrap().to_owned());
         let known = Request::new("GET", at(&contact))
-            .header("accept", &format!("text/vcard;version={version}"))
+            .header("accept", format!("text/vcard;version={version}"))
             .header("if-none-match", tags.last().unwrap());
         assert_eq!(me.send(known).await.status, 304);
     }

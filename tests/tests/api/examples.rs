@@ -87,7 +87,8 @@ async fn problems_are_as_the_document_shows_them() {
         .await
         .unwrap();
     let contact = at(&add(&me, "Ada").await);
-    let tokens = "/v1/tokens";
+    let (tokens, subscriptions) = ("/v1/tokens", "/v1/subscriptions");
+    let private = r#"{"book":"default","kinds":["book.renamed"],"channel":"https","endpoint":"https://10.0.0.1/"}"#;
     let batch = format!("{CONTACTS}/batch");
     let (book_at, contact_at) = ("/v1/books/{book}", "/v1/books/{book}/contacts/{contact}");
     let (contacts_at, batch_at) = (
@@ -217,6 +218,24 @@ async fn problems_are_as_the_document_shows_them() {
             new("DELETE", "/v1/books/default"),
             book_at,
             "default-book",
+        ),
+        (
+            &me,
+            new("DELETE", "/v1/subscriptions/x"),
+            "/v1/subscriptions/{subscription}",
+            "subscription-not-found",
+        ),
+        (
+            &me,
+            json(new("POST", subscriptions), "{}"),
+            subscriptions,
+            "invalid-json",
+        ),
+        (
+            &me,
+            json(new("POST", subscriptions), private),
+            subscriptions,
+            "invalid-endpoint",
         ),
         (&me, other, contact_at, "uid-changed"),
         (

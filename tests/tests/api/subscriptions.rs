@@ -3,6 +3,8 @@
 use contacts::Scope;
 use contacts_tests::client::Request;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use crate::support::{add, created, is_id, is_time, members, ok, problem, somebody, text};
 
@@ -172,5 +174,41 @@ async fn a_book_with_fifty_subscriptions_takes_no_more_and_says_so() {
         (&json!("subscriptions-of-a-book"), &json!(50))
     );
     add(&me, "Ada").await;
+    me.app.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_url_of_this_machine_is_told_by_the_worker_what_was_done_over_http() {
+    let me = somebody().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (sender, mut received) = mpsc::unbounded_channel();
+    let take = move |body: String| async move { sender.send(body).unwrap() };
+    let hook = axum::Router::new().route("/hook", axum::routing::post(take));
+    tokio::spawn(async move { axum::serve(listener, hook).await });
+
+    let mut all = wish(&url);
+    all["kinds"] = json!(["contact.created", "contact.changed", "contact.deleted"]);
+    all["detail"] = json!("name");
+    let subscription = created(&me.post(PATH, &all).await);
+    let ada = add(&me, "Ada").await;
+    let path = crate::support::at(&ada);
+    ok(&me.patch(&path, &json!({"kind": "org"})).await);
+    assert_eq!(me.delete(&path).await.status, 204);
+    me.app.work().await.unwrap();
+    let mut events = Vec::new();
+    while let Ok(body) = received.try_recv() {
+        events.push(serde_json::from_str::<Value>(&body).unwrap());
+    }
+    let kinds: Vec<_> = events.iter().map(|event| text(&event["kind"])).collect();
+    assert_eq!(
+        kinds,
+        ["contact.created", "contact.changed", "contact.deleted"]
+    );
+    for (event, number) in events.iter().zip(1..) {
+        assert_eq!(event["sequence"], number);
+        assert_eq!(event["contact"]["id"], ada["id"]);
+        assert_eq!(event["subscription"], subscription["id"]);
+    }
     me.app.check().await.unwrap();
 }

@@ -16,3 +16,4 @@ mod publishing;
 mod real_vcards;
 mod receiver;
 mod subscriptions;
+mod units;

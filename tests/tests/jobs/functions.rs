@@ -43,7 +43,7 @@ async fn a_long_job_hands_itself_on_before_its_time_is_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_is_deleted_by_functions_that_are_killed_again_and_again() {
     let site = Site::new(Duration::from_secs(1)).await.unwrap();
-    let book = site.book(300).await.unwrap();
+    let book = site.book(500).await.unwrap();
     let job = site.delete(book).await.unwrap();
     let sandboxes = site.sandboxes(Duration::from_secs(3), 2).await.unwrap();
     let _mappings = [site.map(&sandboxes).unwrap(), site.map(&sandboxes).unwrap()];
@@ -51,7 +51,7 @@ async fn a_book_is_deleted_by_functions_that_are_killed_again_and_again() {
     site.tell(&Message::job(job.id)).await.unwrap();
     let mut random = Random(5);
     let mut tries = interval(Duration::from_millis(2));
-    let mut next = calls(&site) + random.between(120, 400);
+    let mut next = calls(&site) + random.between(60, 120);
     let mut kills = 0;
     while site.look(job.id).await.unwrap().state.is_open() {
         tries.tick().await;
@@ -62,7 +62,7 @@ async fn a_book_is_deleted_by_functions_that_are_killed_again_and_again() {
                 kill_process(pid, Signal::KILL).ok();
             }
             kills += 1;
-            next = calls(&site) + random.between(120, 400);
+            next = calls(&site) + random.between(60, 120);
         }
     }
     assert!(kills > 1);

@@ -87,6 +87,17 @@ async fn drive(twins: &Twins) {
     twins
         .each(|side| Request::new("DELETE", format!("/v1/tokens/{}", tokens[side])))
         .await;
+    let wish = json!({
+        "book": "default", "kinds": ["book.renamed"], "channel": "https",
+        "endpoint": format!("https://1.1.1.1/{MARK}"),
+    });
+    let made = twins.each(|_| post("/v1/subscriptions", &wish)).await;
+    let made = member(&made, "id").unwrap();
+    let made = made.map(|id| format!("/v1/subscriptions/{id}"));
+    for subscription in &made {
+        twins.same(get(subscription)).await;
+    }
+    twins.each(|side| Request::new("DELETE", &made[side])).await;
     let jobs = twins
         .each(|_| {
             post(
@@ -108,6 +119,7 @@ async fn drive(twins: &Twins) {
         "/docs",
         "/v1/books",
         "/v1/jobs",
+        "/v1/subscriptions",
         "/v1/tokens",
         "/v1/books/default/changes",
     ] {

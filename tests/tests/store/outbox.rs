@@ -260,7 +260,7 @@ async fn books_and_jobs_are_in_the_outbox_while_somebody_is_subscribed(bed: Bed)
         .map(|row| match &row.told {
             Told::Renamed(2, name) => name.clone(),
             Told::BookDeleted => "deleted".to_owned(),
-            Told::JobEnded(_, kind, state, _) => format!("{kind} {}", state.name()),
+            Told::JobEnded(_, kind, state) => format!("{kind} {}", state.name()),
             other => panic!("{other:?}"),
         })
         .collect();

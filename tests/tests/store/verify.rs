@@ -25,6 +25,7 @@ on_both!(
     missing_terms_are_put_and_needless_ones_deleted,
     a_left_over_vcard_goes,
     a_damaged_log_begins_anew,
+    a_row_of_the_log_that_is_not_visible_yet_is_no_damage,
     a_wrong_counter_is_put_right,
     damaged_cards_are_reported_and_left,
     a_uid_that_another_contact_rightly_has_is_reported_and_left,
@@ -348,6 +349,29 @@ async fn a_damaged_log_begins_anew(bed: Bed) {
         copy.agrees(&reader, scene.book).await;
         scene.bed.is_sound().await;
     }
+}
+
+async fn a_row_of_the_log_that_is_not_visible_yet_is_no_damage(bed: Bed) {
+    let scene = scene(bed).await;
+    let last = format!("{:020}", 4);
+    let hidden = scene
+        .bed
+        .faults
+        .hide(move |item| item["sk"]["S"] == last.as_str());
+    let (store, book) = (scene.bed.through(), scene.book);
+    scene.bed.faults.reset_counts();
+    let settle = Duration::from_secs(5);
+    let looking =
+        tokio::spawn(async move { store.verify(book, Some("log\u{1e}"), settle).await.unwrap() });
+    while scene.bed.faults.count("Query").units == 0.0 {
+        tokio::task::yield_now().await;
+    }
+    // By its second look the row is there.
+    drop(hidden);
+    assert_eq!(looking.await.unwrap().flaws, []);
+    assert!(scene.bed.faults.count("Query").calls > 1);
+    let book = scene.bed.store().book(book).await.unwrap().unwrap();
+    assert_eq!(book.seq, 4, "no reader has to start over");
 }
 
 async fn a_wrong_counter_is_put_right(bed: Bed) {
