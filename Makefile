@@ -88,9 +88,10 @@ package: package-lambda package-container ## build what is deployed into dist/
 PACKAGE := AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo lambda build --release --target x86_64-unknown-linux-gnu.2.34 \
   --lambda-dir $(CACHE)/package --package api --package worker
 
+# What is ours is built for size too here: a function's start loads it.
 .PHONY: package-lambda
 package-lambda: rust $(LAMBDA)/bin/cargo-lambda
-	$(PACKAGE) --bin api-lambda --bin worker-lambda --features lambda --output-format zip
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=s $(PACKAGE) --bin api-lambda --bin worker-lambda --features lambda --output-format zip
 	for function in api worker; do \
 	  install -D -m 644 $(CACHE)/package/$$function-lambda/bootstrap.zip dist/$$function-lambda.zip; \
 	done

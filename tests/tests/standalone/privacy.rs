@@ -135,6 +135,8 @@ async fn successes(tour: &mut Tour) {
     other["name"]["full"] = json!(format!("Other {MARK}"));
     tour.send(Request::new("PUT", &contact).json(&other)).await;
     failures(tour, &contact).await;
+    jobs(tour).await;
+    subscriptions(tour).await;
     tour.send(Request::new("DELETE", &contact)).await;
     tour.send(Request::new("DELETE", &book)).await;
     let token = tour
@@ -154,6 +156,43 @@ async fn successes(tour: &mut Tour) {
     tour.send(Request::new("DELETE", &path)).await;
     tour.send(Request::new("GET", "/v1/books").bearer(&secret))
         .await;
+}
+
+async fn jobs(tour: &mut Tour) {
+    for kind in ["verify-book", "reindex-book", MARK] {
+        let wish = json!({"kind": kind, "book": "default"});
+        let job = tour.post("/v1/jobs", &wish).await;
+        let path = format!("/v1/jobs/{}", job["id"].as_str().unwrap_or(MARK));
+        for path in ["/v1/jobs", &path, &format!("{path}/report")] {
+            tour.get(path).await;
+        }
+        tour.send(Request::new("DELETE", &path)).await;
+    }
+    let book = tour.post("/v1/books", &json!({"name": MARK})).await;
+    let book = format!("/v1/books/{}", text(&book["id"]));
+    tour.post(&format!("{book}/contacts"), &marked()).await;
+    let gone = tour.send(Request::new("DELETE", &book)).await;
+    let job = text(&gone.json().unwrap()["id"]).to_owned();
+    let mut state = json!("queued");
+    while state != "succeeded" {
+        state = tour.get(&format!("/v1/jobs/{job}")).await["state"].clone();
+    }
+    tour.given.push(job);
+}
+
+async fn subscriptions(tour: &mut Tour) {
+    let wish = json!({
+        "book": "default", "kinds": ["contact.created"], "channel": "https", "detail": "name",
+        "endpoint": format!("http://127.0.0.1:9/{MARK}"),
+    });
+    let made = tour.post("/v1/subscriptions", &wish).await;
+    let path = format!("/v1/subscriptions/{}", made["id"].as_str().unwrap_or(MARK));
+    for path in ["/v1/subscriptions", &path] {
+        tour.get(path).await;
+    }
+    // Nobody listens at the endpoint.
+    tour.post(CONTACTS, &card(MARK)).await;
+    tour.send(Request::new("DELETE", &path)).await;
 }
 
 /// Every way in which a request can be wrong, each with something of somebody's in it.
