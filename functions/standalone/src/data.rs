@@ -23,7 +23,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Jobs)> {
     let store = store(settings, &engine);
     store.create_table().await?;
     let queue = Queue::Table(TableQueue::new(store.clone()));
-    let topic = Topic::Own(Own::new(true));
+    // Where others may come in, this machine is not theirs.
+    let topic = Topic::Own(Own::new(settings.oidc.is_none()));
     Ok((engine, Jobs::open(settings, store, queue, topic)))
 }
 

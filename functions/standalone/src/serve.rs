@@ -25,6 +25,11 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     owner::greet(jobs.contacts(), settings.token.as_ref(), &url).await?;
 
     server::expose_metrics(scrape, metrics);
+    // Whoever starts it again has mended what made jobs fail, or tries whether it mended itself.
+    let brought_back = jobs.queue().redrive().await?;
+    if brought_back > 0 {
+        tracing::info!(brought_back, "messages that were given up get another try");
+    }
     let (stopping, stopped) = watch::channel(false);
     let work = poll(Runner::new(jobs.clone()), stopped);
     let app = App::new(jobs, settings)?;

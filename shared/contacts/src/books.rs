@@ -117,8 +117,8 @@ impl Contacts {
         }
     }
 
-    /// Deletes a book that is not the default one. One with contacts is deleted for everybody at once,
-    /// and `job` makes the job that removes what it held.
+    /// Deletes a book that is not the default one. One that holds or held contacts is deleted for
+    /// everybody at once, and `job` makes the job that removes what it left.
     pub async fn delete_book(
         &self,
         who: &str,
@@ -132,16 +132,17 @@ impl Contacts {
             if book.id == Self::default_book(who) {
                 return Err(Error::DefaultBook);
             }
-            let job = match self.store.delete_book(who, &book).await? {
-                Deletion::Done => None,
-                Deletion::NotEmpty => {
-                    let job = job(&book);
-                    let Some(job) = self.store.delete_book_by(who, &book, &job).await? else {
-                        continue;
-                    };
-                    Some(job)
+            let job = if book.is_untouched() {
+                match self.store.delete_book(who, &book).await? {
+                    Deletion::Done => None,
+                    Deletion::NotEmpty | Deletion::Changed => continue,
                 }
-                Deletion::Changed => continue,
+            } else {
+                let job = job(&book);
+                let Some(job) = self.store.delete_book_by(who, &book, &job).await? else {
+                    continue;
+                };
+                Some(job)
             };
             self.members.forget(&[who, &book.id.to_string()]).await;
             return Ok(job);

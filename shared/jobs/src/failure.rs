@@ -43,11 +43,12 @@ impl Failure {
         match self {
             Self::GaveUp => format!(
                 "The job was tried {MAX_RECEIVES} times without progress. What it had done stays done. \
-                 See the worker's log for the cause, mend it, and bring the job back with `make redrive`."
+                 See the worker's log for the cause, mend it, and bring the job back with `make redrive`; \
+                 standalone does that at each start."
             ),
             Self::UnknownKind => {
                 "No running worker knows this kind of job. Deploy a version that does, then bring the job \
-                 back with `make redrive`."
+                 back with `make redrive`; standalone does that at each start."
                     .to_owned()
             }
             Self::BookDeleted => {

@@ -3,7 +3,7 @@
 use contacts::{BookRef, Cache, Contacts, Guard, Job, JobId, NewJob, StoreError};
 use contacts_events::{Events, Topic};
 use contacts_settings::Settings;
-use contacts_store::Store;
+use contacts_store::{JobState, Store};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 
@@ -34,6 +34,9 @@ impl From<StoreError> for Error {
         Self::Contacts(error.into())
     }
 }
+
+/// How many of a caller's latest jobs are looked at for one that waits already.
+const LATEST: usize = 20;
 
 /// The use cases. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -89,8 +92,8 @@ impl Jobs {
         &self.queue
     }
 
-    /// Creates a job of the kind `kind` for the caller's book. `record` is what a repeat of the request
-    /// is to get.
+    /// Creates a job of the kind `kind` for the caller's book; while one like it waits for a worker, gives
+    /// that one. `record` is what a repeat of the request is to get.
     pub async fn start(
         &self,
         who: &str,
@@ -121,6 +124,18 @@ impl Jobs {
             .filter(|kind| kind.is_for_everybody)
             .ok_or_else(|| Error::UnknownKind(kinds::startable()))?;
         let book = self.contacts.book(who, book).await?;
+        let store = self.contacts.store();
+        let (latest, _) = store.jobs(who, None, LATEST).await?;
+        let waits = |job: &Job| {
+            let is_alike = job.kind == kind.name && job.book == Some(book.id);
+            is_alike && job.state == JobState::Queued
+        };
+        if let Some(job) = latest.into_iter().find(waits) {
+            if let Some((claim, answer)) = record {
+                store.finish(claim, &answer(&job)).await?;
+            }
+            return Ok(job);
+        }
         let new = NewJob {
             id: JobId::at(Timestamp::now()),
             kind: kind.name.to_owned(),
@@ -128,7 +143,7 @@ impl Jobs {
             book: Some(book.id),
             total: Some(book.contacts),
         };
-        Ok(self.contacts.store().create_job(&new, record).await?)
+        Ok(store.create_job(&new, record).await?)
     }
 
     /// Deletes a book that is not the default one. One that holds contacts is gone for everybody at

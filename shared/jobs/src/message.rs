@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Message {
     /// `{"job": "…"}`: go on with this job.
     Job(String),
+    /// `{"retry": "…"}`: the same, also if it has failed. Only who mended the cause sends it.
+    Retry(String),
     /// `{"outbox": "…"}`: publish what has happened in this book.
     Outbox(String),
     /// `{"schedule": "…"}`: it is time for this kind of job.
@@ -25,6 +27,14 @@ impl Message {
     /// The message for a book in which something has happened.
     pub fn outbox(book: BookId) -> Self {
         Self::Outbox(book.to_string())
+    }
+
+    /// What brings back a message that was given up, as it stands in the dead-letter queue.
+    pub(crate) fn brought_back(text: &str) -> String {
+        match Self::read(text) {
+            Some(Self::Job(id)) => Self::Retry(id).text(),
+            _ => text.to_owned(),
+        }
     }
 
     /// The message as it travels.
@@ -45,8 +55,9 @@ mod tests {
     use super::*;
 
     fn message() -> impl Strategy<Value = Message> {
-        ("\\PC*", 0..3).prop_map(|(text, kind)| match kind {
+        ("\\PC*", 0..4).prop_map(|(text, kind)| match kind {
             0 => Message::Job(text),
+            2 => Message::Retry(text),
             1 => Message::Outbox(text),
             _ => Message::Schedule(text),
         })
@@ -65,7 +76,7 @@ mod tests {
 
         #[test]
         fn json_is_ours_only_as_we_write_it(kind in "[a-z]{1,9}", text in "[a-z]{0,9}") {
-            let known = ["job", "outbox", "schedule"].contains(&&*kind);
+            let known = ["job", "retry", "outbox", "schedule"].contains(&&*kind);
             let one = format!("{{\"{kind}\":\"{text}\"}}");
             prop_assert_eq!(Message::read(&one).is_some(), known);
             for odd in [
@@ -84,6 +95,7 @@ mod tests {
     fn messages_are_written_as_the_documentation_says() {
         for (message, text) in [
             (Message::Job("a".to_owned()), r#"{"job":"a"}"#),
+            (Message::Retry("a".to_owned()), r#"{"retry":"a"}"#),
             (Message::Outbox("b".to_owned()), r#"{"outbox":"b"}"#),
             (Message::Schedule("c".to_owned()), r#"{"schedule":"c"}"#),
         ] {

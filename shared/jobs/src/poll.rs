@@ -12,6 +12,8 @@ use crate::{Delivery, MAX_RECEIVES, Queue, Runner, Until, Verdict, schedule::kee
 
 /// Messages that a process works on at once.
 pub const CONCURRENCY: usize = 4;
+/// How long a job works before it goes to the end of the queue: others wait, and events.
+const SLICE: Duration = Duration::from_secs(10);
 /// From the stop to the end: then what is under way is given back unfinished.
 const DRAIN: Duration = Duration::from_secs(20);
 /// The longest pause after the queue could not be reached.
@@ -103,7 +105,7 @@ async fn one(
     let verdict = if stopping {
         Verdict::Again
     } else {
-        let until = Until::new(None, stopped);
+        let until = Until::new(Some(Instant::now() + SLICE), stopped);
         tokio::select! {
             verdict = runner.handle(delivery, &until) => verdict,
             never = hold(queue, delivery, visibility) => match never {},

@@ -90,6 +90,10 @@ impl Runner {
                 Ok(id) => self.run(id, delivery.receives, until).await,
                 Err(_) => Ok(unknown()),
             },
+            Some(Message::Retry(id)) => match id.parse() {
+                Ok(id) => self.retry(id, delivery.receives, until).await,
+                Err(_) => Ok(unknown()),
+            },
             Some(Message::Schedule(name)) => self.on_time(name, delivery.receives, until).await,
             Some(Message::Outbox(book)) => match book.parse() {
                 Ok(book) => Ok(self.publish(book).await),
@@ -148,8 +152,15 @@ impl Runner {
         self.run(job.id, receives, until).await
     }
 
+    /// Gives a failed job another try. One that is at work has had it.
+    async fn retry(&self, id: JobId, receives: u32, until: &Until) -> Result<Verdict, StoreError> {
+        self.jobs.contacts().store().retry_job(id).await?;
+        self.run(id, receives, until).await
+    }
+
     async fn run(&self, id: JobId, receives: u32, until: &Until) -> Result<Verdict, StoreError> {
-        let Some(mut job) = self.take_up(id, receives).await? else {
+        let store = self.jobs.contacts().store();
+        let Some(mut job) = store.begin_job(id, receives).await? else {
             return Ok(Verdict::Done);
         };
         let Some(kind) = kinds::find(&job.kind) else {
@@ -198,19 +209,6 @@ impl Runner {
             // Others write to the same book.
             until.pause(begun.elapsed().min(PAUSE)).await;
         }
-    }
-
-    /// The job, if there is something to do for it.
-    async fn take_up(&self, id: JobId, receives: u32) -> Result<Option<Job>, StoreError> {
-        let store = self.jobs.contacts().store();
-        if let Some(job) = store.begin_job(id, receives).await? {
-            return Ok(Some(job));
-        }
-        // A failed job whose message was brought back from the dead-letter queue.
-        if receives == 1 && store.retry_job(id).await?.is_some() {
-            return store.begin_job(id, receives).await;
-        }
-        Ok(None)
     }
 
     /// Does the next step and closes it.

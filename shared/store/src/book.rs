@@ -61,6 +61,11 @@ impl Book {
             .n("base_seq", self.base)
     }
 
+    /// Whether it never held a contact, since it was made or last brought back.
+    pub fn is_untouched(&self) -> bool {
+        self.seq == self.base && self.contacts == 0
+    }
+
     pub(crate) fn read(id: BookId, item: &Item) -> Result<Self, StoreError> {
         Ok(Self {
             id,

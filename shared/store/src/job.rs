@@ -465,10 +465,15 @@ impl Store {
         error: Option<JobError>,
     ) -> Result<Checkpoint, StoreError> {
         let now = self.now();
+        let may_go_on = match job.book {
+            Some(book) if state == JobState::Failed => self.book(book).await?.is_some(),
+            _ => state == JobState::Failed,
+        };
         let job = Job {
             state,
             error,
-            place: job.place.filter(|_| state == JobState::Failed),
+            // Where to go on is personal: kept only for who may go on.
+            place: job.place.filter(|_| may_go_on),
             updated: now,
             finished: Some(now),
             ..job

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     Store,
     error::StoreError,
-    ids::WriteId,
+    ids::{JobId, WriteId},
     item::{Item, n, s},
     keys::{self, Key},
     table::{Condition, Outcome, Range, Write},
@@ -29,7 +29,8 @@ pub struct Received {
 impl Store {
     /// Puts a message into the queue.
     pub async fn enqueue(&self, body: &str) -> Result<(), StoreError> {
-        let key = keys::message(&WriteId::random().to_string());
+        // In the order of their times: who waits longest comes first.
+        let key = keys::message(&JobId::at(self.now()).to_string());
         let row = Item::new(&key)
             .s("body", body)
             .n("visible", 0)
@@ -124,8 +125,8 @@ impl Store {
             .map(drop)
     }
 
-    /// Puts back every message that was put aside, and says how many there were.
-    pub async fn revive_messages(&self) -> Result<usize, StoreError> {
+    /// Puts back every message that was put aside, as `again` makes it, and says how many there were.
+    pub async fn revive_messages(&self, again: fn(&str) -> String) -> Result<usize, StoreError> {
         let mut moved = 0;
         loop {
             let rows = self
@@ -136,7 +137,7 @@ impl Store {
                 return Ok(moved);
             }
             for row in rows {
-                self.enqueue(row.text("body")?).await?;
+                self.enqueue(&again(row.text("body")?)).await?;
                 self.table
                     .write(Write::Delete(row.key()?, Condition::none()))
                     .await?;

@@ -128,11 +128,14 @@ async fn new_book(api: &Api) -> Result<String> {
 
 /// How long it takes until as many jobs on an empty book have ended.
 async fn empty_jobs(api: &Api, jobs: usize) -> Result<Duration> {
-    let book = new_book(api).await?;
+    let mut books = Vec::new();
+    for _ in 0..jobs {
+        books.push(new_book(api).await?);
+    }
     let started = Instant::now();
     let mut last = String::new();
-    for _ in 0..jobs {
-        last = start(api, "reindex-book", &book).await?;
+    for book in &books {
+        last = start(api, "reindex-book", book).await?;
     }
     until_ended(api, &last).await?;
     all_ended(api, jobs).await?;

@@ -203,6 +203,9 @@ async fn jobs_come_newest_first_in_pages() {
     for number in 0..7 {
         let kind = ["verify-book", "reindex-book"][number % 2];
         made.insert(0, start(&me, kind, "default").await["id"].clone());
+        // While one waits, it is the one that is given.
+        assert_eq!(start(&me, kind, "default").await["id"], made[0]);
+        me.app.work().await.unwrap();
         // Identifiers sort by the millisecond.
         let now = Timestamp::now().as_millisecond();
         while Timestamp::now().as_millisecond() == now {

@@ -99,8 +99,8 @@ async fn a_message_received_too_often_is_put_aside_and_can_be_revived(bed: Bed) 
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().all(|row| row["pk"].as_s().unwrap() == "QD"));
     bed.is_sound().await;
-    assert_eq!(store.revive_messages().await.unwrap(), 2);
-    assert_eq!(store.revive_messages().await.unwrap(), 0);
+    assert_eq!(store.revive_messages(str::to_owned).await.unwrap(), 2);
+    assert_eq!(store.revive_messages(str::to_owned).await.unwrap(), 0);
     let back = receive(&store, 10, LONG).await;
     assert!(
         back.iter().all(|message| message.receives == 1),

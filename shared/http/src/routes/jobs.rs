@@ -199,7 +199,7 @@ pub(crate) async fn list(
     representation::json(StatusCode::OK, &Page::new(views, next))
 }
 
-/// Asks for a job on one of your books.
+/// Asks for a job on one of your books. While one like it waits for a worker, you get that one.
 #[utoipa::path(
     post, path = "/v1/jobs", tag = "jobs", operation_id = "startJob",
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats get the first answer again, for 24 hours.", example = "5f0c7a52-7a5e-4f0e-9b59-3d1a4a0b5a4e")),

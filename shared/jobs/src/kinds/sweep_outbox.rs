@@ -38,7 +38,12 @@ fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
         let silence = SignedDuration::try_from(silence).unwrap_or(SignedDuration::MAX);
         let now = Timestamp::now();
         for lost in open.iter().filter(|open| open.id != job.id) {
-            if now.duration_since(lost.updated) < silence {
+            // One that nobody has begun may just be waiting: ever longer from message to message.
+            let patience = match lost.state {
+                JobState::Queued => silence.max(lost.updated.duration_since(lost.created)),
+                _ => silence,
+            };
+            if now.duration_since(lost.updated) < patience {
                 continue;
             }
             if lost.receives >= crate::MAX_RECEIVES {

@@ -140,7 +140,7 @@ impl Sqs {
             }
             for message in messages {
                 let body = message.body().unwrap_or_default();
-                self.send(body).await?;
+                self.send(&Message::brought_back(body)).await?;
                 dead.delete(message.receipt_handle().unwrap_or_default())
                     .await?;
                 moved += 1;

@@ -71,7 +71,7 @@ impl TableQueue {
     pub(super) async fn redrive(&self) -> Result<usize, QueueError> {
         let moved = self
             .store
-            .revive_messages()
+            .revive_messages(Message::brought_back)
             .await
             .map_err(failed("redrive"))?;
         self.bell.notify_one();
