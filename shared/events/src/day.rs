@@ -1,21 +1,23 @@
 //! Birthdays and other days that come back every year, told the evening before.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use contacts_store::{EventId, Subscription};
+use contacts_store::{EventId, Subscription, random_bytes};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
     EventKind, Events, Published, Result,
     deliver::{Audience, Listener, Names},
     message::{About, Anniversary, Event},
-    topic::Fate,
+    pass::Pass,
 };
 
 /// The hour of the evening from which the next day is told.
 const HOUR: i8 = 18;
 /// How many messages are sent together.
 const TOGETHER: usize = 100;
+/// For how long a call tells of days; the next one, a quarter of an hour later, begins elsewhere.
+const TIME: Duration = Duration::from_secs(30);
 
 /// The day that is to be told of by now, in a zone, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,30 +54,51 @@ fn celebrated(day: Date) -> Vec<String> {
     days
 }
 
+/// Turns the list by any number of places.
+fn begin_elsewhere<T>(list: &mut [T]) {
+    if !list.is_empty() {
+        let places = u32::from_be_bytes(random_bytes()) as usize % list.len();
+        list.rotate_left(places);
+    }
+}
+
 impl Events {
     /// Tells of the birthdays and other anniversaries of the day that has dawned in the evening before,
     /// from 18:00 in each subscription's time zone: each day once for each subscription, and again where
-    /// something failed. To be called every hour or so; a day whose evening was missed is told until it
-    /// is over.
+    /// something failed. To be called every quarter of an hour or so; it takes half a minute at most, and
+    /// whoever is not reached by then is told at the next call. A day whose evening was missed is told
+    /// until it is over.
     ///
     /// # Errors
     /// The table fails.
     pub async fn anniversaries(&self, now: Timestamp) -> Result<Published> {
         let mut published = Published::default();
-        for (subscription, told) in self.contacts.store().subscriptions_by_day().await? {
+        let pass = Pass::new(&self.pauses, TIME);
+        let mut subscriptions = self.contacts.store().subscriptions_by_day().await?;
+        begin_elsewhere(&mut subscriptions);
+        for (subscription, told) in subscriptions {
+            if pass.is_over() {
+                tracing::warn!("time is up before everybody was told of the day");
+                break;
+            }
             let zone = TimeZone::get(&subscription.time_zone).unwrap_or(TimeZone::UTC);
             let Some(due) = due(now, &zone) else { continue };
             let day = due.day.to_string();
             // Dates sort as text.
             let done = told.is_some_and(|told| told >= day) || subscription.created > due.since;
             if !done {
-                published.add(self.tell_day(subscription, due).await?);
+                published.add(self.tell_day(&pass, subscription, due).await?);
             }
         }
         Ok(published)
     }
 
-    async fn tell_day(&self, subscription: Subscription, due: Due) -> Result<Published> {
+    async fn tell_day(
+        &self,
+        pass: &Pass<'_>,
+        subscription: Subscription,
+        due: Due,
+    ) -> Result<Published> {
         let store = self.contacts.store();
         let (id, book) = (subscription.id, subscription.book);
         let mut published = Published::default();
@@ -92,10 +115,11 @@ impl Events {
                     EventKind::ContactAnniversary
                 };
                 let what = [contact.to_string(), kind.clone(), date.clone()].join("/");
+                let since = now.created.as_millisecond().to_string();
                 let date = date.clone();
                 let about = About::Contact(contact, None, Some(Anniversary { date, kind }));
                 events.push(Event {
-                    id: EventId::derived(&["event", &book.to_string(), "day", &what]),
+                    id: EventId::derived(&["event", &book.to_string(), &since, "day", &what]),
                     sequence: now.seq,
                     kind: of,
                     at: due.since,
@@ -104,7 +128,9 @@ impl Events {
                 });
             }
         }
-        let audience = Audience::of(store, &self.topic, vec![subscription]).await?;
+        // Where it breaks off each time, it is not always the same who is not told of.
+        begin_elsewhere(&mut events);
+        let mut audience = Audience::of(store, &self.topic, pass, vec![subscription]).await?;
         let mut waiting = false;
         for events in events.chunks(TOGETHER) {
             let contacts: BTreeSet<_> = audience.named(events);
@@ -115,10 +141,10 @@ impl Events {
                     .map(|event| audience.letter(listener, event, &names))
                     .collect()
             };
-            let letters: Vec<_> = audience.listeners().iter().flat_map(told).collect();
-            for fate in self.send(&audience, &letters).await {
+            let letters: Vec<_> = audience.listeners().flat_map(told).collect();
+            for fate in self.send(pass, &mut audience, &letters).await {
                 published.count(fate);
-                waiting |= matches!(fate, Fate::Later(_));
+                waiting |= fate.waits();
             }
         }
         if !waiting {

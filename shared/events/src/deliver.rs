@@ -7,20 +7,23 @@ use contacts_store::{
     BookId, ContactId, Endpoint, EndpointState, EventId, Happened, JobState, Store, StoreError,
     Subscription, Told, Unsent,
 };
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
     Channel, Detail, EventKind, Events, Topic,
     message::{About, Event},
+    pass::Pass,
     topic::{Fate, Letter},
 };
 
-/// The events that a row of the outbox tells of. Their identifiers follow from what happened alone, so
-/// that they are the same each time.
+/// The events that a row of the outbox tells of. Their identifiers follow from what the row says, so that
+/// they are the same each time; the time and random identifiers keep those of different installations
+/// apart, whose books may have the same identifier.
 pub(crate) fn events(row: &Unsent) -> Vec<Event> {
     let book = row.book.to_string();
+    let at = row.at.as_millisecond().to_string();
     let event = |sequence, kind, about, what: &[&str]| {
-        let parts: Vec<&str> = ["event", &book]
+        let parts: Vec<&str> = ["event", &book, &at]
             .into_iter()
             .chain(what.iter().copied())
             .collect();
@@ -42,7 +45,8 @@ pub(crate) fn events(row: &Unsent) -> Vec<Event> {
                     Happened::Deleted => (EventKind::ContactDeleted, None),
                 };
                 let about = About::Contact(one.id, revision, None);
-                event(one.seq, kind, about, &["contact", &one.seq.to_string()])
+                let what = [&one.id.to_string(), &one.seq.to_string()];
+                event(one.seq, kind, about, &["contact", what[0], what[1]])
             });
             events.collect()
         }
@@ -64,7 +68,7 @@ pub(crate) fn events(row: &Unsent) -> Vec<Event> {
                 JobState::Cancelled => EventKind::JobCancelled,
                 _ => EventKind::JobSucceeded,
             };
-            let which = format!("{job}/{how}/{}", row.at.as_millisecond());
+            let which = format!("{job}/{how}");
             let about = About::Job(*job, kind.clone());
             vec![event(row.sequence, how, about, &["job", &which])]
         }
@@ -103,10 +107,12 @@ impl Listener {
 }
 
 impl Audience {
-    /// Those of `subscriptions` that messages go to.
+    /// Those of `subscriptions` that messages go to. Endpoints that are not for this process to reach
+    /// are left alone in this pass.
     pub(crate) async fn of(
         store: &Store,
         topic: &Topic,
+        pass: &Pass<'_>,
         subscriptions: Vec<Subscription>,
     ) -> Result<Self, StoreError> {
         let keys = subscriptions
@@ -123,20 +129,44 @@ impl Audience {
                 .get(&subscription.endpoint)
                 .is_some_and(|endpoint| {
                     // SNS knows best who is confirmed by now, and drops what is for others.
-                    endpoint.owner == subscription.owner
-                        && endpoint.state != EndpointState::Failed
-                        && (endpoint.arn.is_some() || matches!(topic, Topic::Own(_)))
+                    endpoint.owner == subscription.owner && endpoint.state != EndpointState::Failed
                 })
         };
-        let listeners = subscriptions.into_iter().filter(reached);
+        let listeners: Vec<_> = subscriptions
+            .into_iter()
+            .filter(reached)
+            .filter_map(Listener::of)
+            .collect();
+        let elsewhere: BTreeSet<_> = listeners
+            .iter()
+            .map(|listener| &listener.subscription.endpoint)
+            .filter(|key| !endpoints.get(*key).is_some_and(|one| topic.reaches(one)))
+            .collect();
+        if !elsewhere.is_empty() {
+            tracing::warn!(
+                endpoints = elsewhere.len(),
+                "messages wait for endpoints of another topic: CONTACTS_TOPIC_ARN must be the same for \
+                 the API and the worker; after a change of it, their subscriptions are to be made again"
+            );
+        }
+        elsewhere.into_iter().for_each(|key| pass.stop(key));
         Ok(Self {
-            listeners: listeners.filter_map(Listener::of).collect(),
+            listeners,
             endpoints,
         })
     }
 
-    pub(crate) fn listeners(&self) -> &[Listener] {
-        &self.listeners
+    /// Whether somebody can be told something now, or nobody is to be told anything.
+    pub(crate) fn is_told_something(&self, pass: &Pass<'_>) -> bool {
+        let held = |listener: &Listener| pass.holds(&listener.subscription.endpoint);
+        pass.is_over() || self.listeners.is_empty() || !self.listeners.iter().all(held)
+    }
+
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter().filter(|listener| {
+            let endpoint = self.endpoints.get(&listener.subscription.endpoint);
+            endpoint.is_some_and(|endpoint| endpoint.state != EndpointState::Failed)
+        })
     }
 
     /// Whose names have to be known to tell of these events.
@@ -169,12 +199,8 @@ impl Audience {
             endpoint: subscription.endpoint.clone(),
             at: event.at,
             zone: listener.zone.clone(),
-            message: event.message(subscription.id.to_string(), name),
+            message: event.message(subscription.id.to_string(), name, listener.names),
         }
-    }
-
-    pub(crate) fn endpoint(&self, key: &str) -> Option<&Endpoint> {
-        self.endpoints.get(key)
     }
 }
 
@@ -201,45 +227,74 @@ impl Names {
 }
 
 impl Events {
-    /// Sends, counts, and marks endpoints as failed that never want to hear again. A message that could
-    /// not be sent for a day counts as one of those, where this process calls the endpoint itself.
-    pub(crate) async fn send(&self, audience: &Audience, letters: &[Letter]) -> Vec<Fate> {
-        let mut fates = self.topic.send(letters).await;
-        let now = jiff::Timestamp::now();
-        let mut failed = BTreeMap::new();
+    /// Sends, counts, and notes which endpoints cannot be reached and which never want to hear again.
+    /// One that could not be reached for a day counts as one of those, where this process calls the
+    /// endpoint itself.
+    pub(crate) async fn send(
+        &self,
+        pass: &Pass<'_>,
+        audience: &mut Audience,
+        letters: &[Letter],
+    ) -> Vec<Fate> {
+        let mut fates = vec![Fate::Held; letters.len()];
+        let open: Vec<_> = (0..letters.len())
+            .filter(|at| !pass.holds(&letters[*at].endpoint))
+            .collect();
+        let going: Vec<_> = open.iter().map(|at| &letters[*at]).collect();
+        for (at, fate) in open.iter().zip(self.topic.send(pass, &going).await) {
+            fates[*at] = fate;
+        }
+        let now = Timestamp::now();
+        let is_own = matches!(self.topic, Topic::Own(_));
         for (letter, fate) in letters.iter().zip(&mut fates) {
-            let age = now.duration_since(letter.at);
-            if let (Fate::Later(_), Topic::Own(_)) = (*fate, &self.topic)
-                && age > GIVEN_UP
-            {
-                *fate = Fate::Never("the endpoint could not be reached for a day");
+            let endpoint = audience.endpoints.get_mut(&letter.endpoint);
+            if let Some(endpoint) = endpoint.filter(|_| is_own) {
+                *fate = self.note(endpoint, *fate, now).await;
             }
             let channel = letter.channel.name();
             match *fate {
-                Fate::Sent => contacts_telemetry::event_sent(channel, age.as_secs_f64().max(0.0)),
-                Fate::Later(_) => contacts_telemetry::event_failed(channel, "later"),
-                Fate::Never(reason) => {
-                    contacts_telemetry::event_failed(channel, "never");
-                    failed.insert(letter.endpoint.as_str(), reason);
+                Fate::Sent => {
+                    let age = now.duration_since(letter.at).as_secs_f64();
+                    contacts_telemetry::event_sent(channel, age.max(0.0));
                 }
-            }
-        }
-        if matches!(self.topic, Topic::Own(_)) {
-            for (key, reason) in failed {
-                if let Some(mut endpoint) = audience.endpoint(key).cloned() {
-                    let state = EndpointState::Failed;
-                    let store = self.contacts.store();
-                    // Else the next message finds out again.
-                    store
-                        .move_endpoint(&mut endpoint, state, Some(reason))
-                        .await
-                        .ok();
-                }
+                Fate::Later(_) | Fate::Held => contacts_telemetry::event_failed(channel, "later"),
+                Fate::Never(_) => contacts_telemetry::event_failed(channel, "never"),
             }
         }
         fates
     }
+
+    /// Notes what a message says of its endpoint. What fails here, the next message finds out again.
+    async fn note(&self, endpoint: &mut Endpoint, fate: Fate, now: Timestamp) -> Fate {
+        let store = self.contacts.store();
+        let reason = match (fate, endpoint.failing) {
+            (Fate::Later(_), None) => {
+                endpoint.failing = Some(now);
+                store.note_failing(&endpoint.key, Some(now)).await.ok();
+                return fate;
+            }
+            (Fate::Sent, Some(_)) => {
+                endpoint.failing = None;
+                store.note_failing(&endpoint.key, None).await.ok();
+                return fate;
+            }
+            (Fate::Later(_), Some(since)) if now.duration_since(since) > GIVEN_UP => {
+                "the endpoint could not be reached for a day"
+            }
+            (Fate::Never(reason), _) if endpoint.state != EndpointState::Failed => reason,
+            _ => return fate,
+        };
+        // Others may have written to it since it was read.
+        let current = store.endpoint(&endpoint.key).await.ok().flatten();
+        if let Some(mut current) = current.filter(|current| current.owner == endpoint.owner) {
+            let state = EndpointState::Failed;
+            let moved = store.move_endpoint(&mut current, state, Some(reason));
+            moved.await.ok();
+        }
+        endpoint.state = EndpointState::Failed;
+        Fate::Never(reason)
+    }
 }
 
 /// After this long an endpoint that cannot be reached is given up.
-const GIVEN_UP: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+const GIVEN_UP: SignedDuration = SignedDuration::from_hours(24);

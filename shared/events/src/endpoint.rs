@@ -6,7 +6,7 @@
 mod address;
 mod url;
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 
@@ -18,11 +18,15 @@ pub(crate) use url::{Target, is_reachable};
 /// Finds the addresses of a host by its name.
 pub type Resolve = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
+/// For how long a name is looked up.
+const LOOKUP: Duration = Duration::from_secs(2);
+
 /// Finds addresses as this machine does.
 pub(crate) fn lookup() -> Resolve {
     Arc::new(|name| {
         async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
+            let found = tokio::net::lookup_host((name, 0));
+            let found = tokio::time::timeout(LOOKUP, found).await??;
             Ok(found.map(|address| address.ip()).collect())
         }
         .boxed()
@@ -56,11 +60,12 @@ pub enum Refusal {
     /// The URL has more than host, port, path and query.
     #[error("the URL must have no user, password or fragment")]
     Parts,
-    /// The host has no address.
-    #[error("the host of the URL has no address: check its name")]
+    /// The host has no address. The text is the same as for one that is not public: nobody is to learn
+    /// which names a private network has.
+    #[error("the host of the URL has no address on the public internet, or others too")]
     Unresolved,
     /// The host is not on the public internet.
-    #[error("the host of the URL must be on the public internet")]
+    #[error("the host of the URL has no address on the public internet, or others too")]
     NotPublic,
     /// There is no topic.
     #[error("this service has no topic (CONTACTS_TOPIC_ARN), so it can send to URLs alone")]

@@ -10,18 +10,17 @@ mod endpoint;
 mod error;
 mod kind;
 mod message;
+mod pass;
 mod publish;
 mod subscribe;
 mod sweep;
 mod text;
 mod topic;
+mod turn;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
-use contacts::{BookId, Contacts};
+use contacts::Contacts;
 
 pub use contacts_store::{EndpointState, MOST_AWAITED, MOST_SUBSCRIPTIONS, SubscriptionId};
 pub use endpoint::{Refusal, Resolve, is_public};
@@ -33,29 +32,15 @@ pub use subscribe::{NewSubscription, Standing};
 pub use sweep::Swept;
 pub use topic::{Own, Sns, Topic};
 
+use crate::{pass::Pauses, turn::Turns};
+
 /// The use cases. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Events {
     contacts: Contacts,
     topic: Topic,
     turns: Arc<Turns>,
-}
-
-/// Whose turn it is to publish a book, so that within a process nothing is sent twice.
-#[derive(Debug, Default)]
-struct Turns(Mutex<HashMap<BookId, Arc<tokio::sync::Mutex<()>>>>);
-
-/// Above this many, what nobody waits for is dropped.
-const MOST_TURNS: usize = 1_000;
-
-impl Turns {
-    fn of(&self, book: BookId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.lock().expect("no holder panics");
-        if turns.len() > MOST_TURNS {
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        }
-        turns.entry(book).or_default().clone()
-    }
+    pauses: Arc<Pauses>,
 }
 
 impl Events {
@@ -65,6 +50,7 @@ impl Events {
             contacts,
             topic,
             turns: Arc::default(),
+            pauses: Arc::default(),
         }
     }
 }

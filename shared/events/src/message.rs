@@ -77,7 +77,8 @@ pub struct Anniversary {
     /// `time`.
     #[schema(example = "2026-12-10")]
     pub date: String,
-    /// As the card has it: `birth`, `death`, `wedding`, or another word.
+    /// `birth`, `death` or `wedding`; else, if the subscription asks for names, another word as the card
+    /// has it, and `other` if not.
     #[schema(example = "birth")]
     pub kind: String,
 }
@@ -119,8 +120,9 @@ pub(crate) enum About {
 }
 
 impl Event {
-    /// The message for `subscription`. `name` is the contact's, where it may be said.
-    pub(crate) fn message(&self, subscription: String, name: Option<&str>) -> Message {
+    /// The message for `subscription`. `name` is the contact's, where it may be said; `words` says
+    /// whether those of the card may.
+    pub(crate) fn message(&self, subscription: String, name: Option<&str>, words: bool) -> Message {
         let mut message = Message {
             id: self.id.to_string(),
             sequence: self.sequence,
@@ -141,7 +143,14 @@ impl Event {
                     etag: revision.map(|revision| format!("\"{revision}\"")),
                     name,
                 });
-                message.anniversary.clone_from(day);
+                message.anniversary = day.clone().map(|day| match day.kind.as_str() {
+                    "birth" | "death" | "wedding" => day,
+                    _ if words => day,
+                    _ => Anniversary {
+                        kind: "other".to_owned(),
+                        ..day
+                    },
+                });
             }
             About::Name(_) => message.name = name,
             About::Book => {}

@@ -2,19 +2,16 @@
 
 use contacts::{BookRef, Recording};
 use contacts_store::{
-    BookId, Endpoint, EndpointState, MOST_AWAITED, RESERVED, Subscribed, Subscription,
+    Backoff, BookId, Endpoint, EndpointState, MOST_AWAITED, RESERVED, Subscribed, Subscription,
     SubscriptionId, digest_text,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     Channel, Detail, Error, EventKind, Events, Limit, Result, Topic,
     endpoint::Refusal,
     topic::{Seen as SnsSeen, Sns},
 };
-
-/// How often a subscription is tried again that others come in the way of.
-const TRIES: usize = 5;
 
 /// A subscription to be.
 #[derive(Debug, Clone)]
@@ -108,20 +105,19 @@ impl Events {
             channel: new.channel.name().to_owned(),
             address,
             detail: new.detail.name().to_owned(),
-            time_zone: new.time_zone.clone(),
+            time_zone: canonical(&new.time_zone),
             created: Timestamp::from_millisecond(Timestamp::now().as_millisecond())
                 .unwrap_or_default(),
             endpoint: key,
             by_day: new.kinds.iter().any(|kind| kind.is_by_day()),
         };
-        for _ in 0..TRIES {
+        let mut backoff = Backoff::start();
+        loop {
             if let Some(standing) = self.try_once(&subscription, record).await? {
                 return Ok(standing);
             }
+            backoff.wait().await?;
         }
-        Err(Error::Contacts(
-            contacts::StoreError::Busy(contacts_store::PATIENCE).into(),
-        ))
     }
 
     /// None where others came in the way.
@@ -147,7 +143,7 @@ impl Events {
             endpoint.owner == *who
                 && endpoint.state != EndpointState::Failed
                 && endpoint.uses > 0
-                && (endpoint.arn.is_some() || matches!(self.topic, Topic::Own(_)))
+                && self.topic.reaches(endpoint)
         });
         let (mut endpoint, reserved) = match (usable, &self.topic) {
             (Some(endpoint), _) => (endpoint.clone(), false),
@@ -256,7 +252,9 @@ impl Events {
             Some(arn) => sns.look(arn).await?,
             // Somebody is about to tell SNS of it.
             None if Timestamp::now() < endpoint.since + RESERVED => return Ok(endpoint),
-            // It is from a time without a topic, or that request broke off.
+            // It is a process's without a topic.
+            None if was != EndpointState::Pending => return Ok(endpoint),
+            // That request broke off.
             None => SnsSeen::Gone,
         };
         let (state, reason) = match (seen, was) {
@@ -375,6 +373,13 @@ fn renewed(found: Option<Endpoint>, subscription: &Subscription, state: Endpoint
         Some(old) => old.begin_again(fresh),
         None => fresh,
     }
+}
+
+/// The time zone's name as the database spells it, which knows it in capitals too.
+fn canonical(zone: &str) -> String {
+    let known = TimeZone::get(zone).ok();
+    let known = known.as_ref().and_then(TimeZone::iana_name);
+    known.unwrap_or(zone).to_owned()
 }
 
 /// By what an endpoint is known: nothing personal, and short enough for a filter policy.

@@ -4,12 +4,13 @@ mod own;
 mod sns;
 
 use aws_config::SdkConfig;
-use contacts_store::Endpoint;
+use contacts_store::{Endpoint, EndpointState};
 use jiff::Timestamp;
 
 use crate::{
     Channel, Error, Message, Result,
     endpoint::{Refusal, Target, normal},
+    pass::Pass,
 };
 
 pub use own::Own;
@@ -45,10 +46,19 @@ pub(crate) struct Letter {
 pub(crate) enum Fate {
     /// It is where it can be fetched, or on its way by the hands of SNS.
     Sent,
-    /// Not this time.
+    /// It was tried, and is to be tried again.
     Later(&'static str),
+    /// It was not tried.
+    Held,
     /// It never can be sent, or its endpoint says that it wants no more.
     Never(&'static str),
+}
+
+impl Fate {
+    /// Whether there is to be another try.
+    pub(crate) const fn waits(self) -> bool {
+        matches!(self, Self::Later(_) | Self::Held)
+    }
 }
 
 impl Topic {
@@ -79,11 +89,33 @@ impl Topic {
         Ok(address)
     }
 
-    /// Sends the messages, and says of each what became of it.
-    pub(crate) async fn send(&self, letters: &[Letter]) -> Vec<Fate> {
+    /// Whether messages reach the endpoint this way. It does not where the endpoint was subscribed by a
+    /// process with another topic, or with none where this one has one.
+    pub(crate) fn reaches(&self, endpoint: &Endpoint) -> bool {
         match self {
-            Self::Sns(sns) => sns.send(letters).await,
-            Self::Own(own) => own.send(letters).await,
+            Self::Sns(sns) => endpoint.arn.as_deref().is_some_and(|arn| sns.is_of(arn)),
+            Self::Own(_) => {
+                endpoint.channel == Channel::Https.name()
+                    && endpoint.arn.is_none()
+                    && endpoint.state == EndpointState::Confirmed
+            }
+        }
+    }
+
+    /// How many rows of the outbox are sent together, where it matters: SNS takes several messages in
+    /// one call, and a URL does not.
+    pub(crate) const fn rows(&self) -> Option<usize> {
+        match self {
+            Self::Sns(_) => None,
+            Self::Own(_) => Some(1),
+        }
+    }
+
+    /// Sends the messages, and says of each what became of it.
+    pub(crate) async fn send(&self, pass: &Pass<'_>, letters: &[&Letter]) -> Vec<Fate> {
+        match self {
+            Self::Sns(sns) => sns.send(pass, letters).await,
+            Self::Own(own) => own.send(pass, letters).await,
         }
     }
 

@@ -184,7 +184,7 @@ fn contents(page: &mut Page, title: &str, tags: &[(&str, &Value)], operations: &
                 .text(&operation.anchor())
                 .raw("\">");
             page.badge(operation.method)
-                .text(operation.title())
+                .inline(operation.title())
                 .raw("</a></li>");
         }
         page.raw("</ul>");

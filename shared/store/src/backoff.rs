@@ -13,13 +13,15 @@ const LONGEST: Duration = Duration::from_millis(500);
 
 /// The waits of one logical operation.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     started: Instant,
     ceiling: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn start() -> Self {
+    /// Of one that begins now.
+    #[must_use]
+    pub fn start() -> Self {
         Self {
             started: Instant::now(),
             ceiling: FIRST,
@@ -27,7 +29,10 @@ impl Backoff {
     }
 
     /// Waits a random part of the current ceiling, which then doubles.
-    pub(crate) async fn wait(&mut self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// It has been tried for long enough.
+    pub async fn wait(&mut self) -> Result<(), StoreError> {
         let share = f64::from(u32::from_be_bytes(random_bytes())) / f64::from(u32::MAX);
         let wait = self.ceiling.mul_f64(share);
         if self.started.elapsed() + wait > PATIENCE {

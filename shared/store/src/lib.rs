@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use backoff::PATIENCE;
+pub use backoff::{Backoff, PATIENCE};
 pub use book::{Book, Deletion};
 pub use check::{Finding, Report};
 pub use client::{client, sdk_config};

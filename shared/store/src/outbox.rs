@@ -126,6 +126,8 @@ pub struct Unsent {
     pub told: Told,
     /// Who has got it already.
     pub sent: BTreeSet<SubscriptionId>,
+    /// Who has got some of it already: the numbers of these contacts' changes.
+    pub partly: BTreeSet<(SubscriptionId, u64)>,
     key: Key,
 }
 
@@ -189,12 +191,15 @@ fn told(item: &Item) -> Result<Told, StoreError> {
 
 impl Unsent {
     fn read(book: BookId, item: &Item) -> Result<Self, StoreError> {
-        let sent = if item.has("sent") {
-            item.texts("sent")?
-        } else {
-            Vec::new()
+        let list = |name: &'static str| match item.has(name) {
+            true => item.texts(name),
+            false => Ok(Vec::new()),
         };
-        let sent = sent.into_iter().map(str::parse);
+        let sent = list("sent")?.into_iter().map(str::parse);
+        let partly = list("partly")?.into_iter().map(|text| {
+            let (id, seq) = text.split_once(',')?;
+            Some((id.parse().ok()?, seq.parse().ok()?))
+        });
         Ok(Self {
             book,
             at: time(item, "at")?,
@@ -203,6 +208,9 @@ impl Unsent {
             sent: sent
                 .collect::<Result<_, _>>()
                 .map_err(|_| StoreError::Damaged("sent"))?,
+            partly: partly
+                .collect::<Option<_>>()
+                .ok_or(StoreError::Damaged("partly"))?,
             key: item.key()?,
         })
     }
@@ -250,11 +258,23 @@ impl Store {
         row: &Unsent,
         sent: &BTreeSet<SubscriptionId>,
     ) -> Result<(), StoreError> {
-        let list = Item::default().l("l", sent.iter().map(SubscriptionId::to_string));
-        let list = list.0.into_values().next();
-        let there = Condition::of("attribute_exists(pk)")
-            .value(":sent", list.ok_or(StoreError::Damaged("sent"))?);
-        let update = "SET sent = :sent".to_owned();
+        self.note_progress(row, sent, &row.partly).await
+    }
+
+    /// The same, with who has got some of it.
+    pub async fn note_progress(
+        &self,
+        row: &Unsent,
+        sent: &BTreeSet<SubscriptionId>,
+        partly: &BTreeSet<(SubscriptionId, u64)>,
+    ) -> Result<(), StoreError> {
+        let sent = sent.iter().map(SubscriptionId::to_string);
+        let partly = partly.iter().map(|(id, seq)| format!("{id},{seq}"));
+        let mut there = Condition::of("attribute_exists(pk)");
+        for (name, value) in Item::default().l(":sent", sent).l(":partly", partly).0 {
+            there = there.value(&name, value);
+        }
+        let update = "SET sent = :sent, partly = :partly".to_owned();
         self.table
             .write(Write::Update(row.key.clone(), update, there))
             .await

@@ -190,3 +190,32 @@ async fn a_subscription_that_goes_is_told_of_no_day() {
     }
     assert_eq!(bed.rows("Y").await.len(), 1, "the contact's day alone");
 }
+
+#[tokio::test]
+async fn a_cards_own_words_are_told_to_those_alone_who_ask_for_names() {
+    let bed = Bed::new().await;
+    let book = bed.book().await;
+    for (detail, words) in [
+        (Detail::None, ["death", "other", "wedding"]),
+        (Detail::Name, ["death", "sobriety", "wedding"]),
+    ] {
+        let queue = bed.queue().await;
+        let wish = NewSubscription {
+            detail,
+            ..wish(book, Channel::Sqs, queue.arn())
+        };
+        bed.events.subscribe(WHO, &wish, None).await.unwrap();
+        for kind in ["death", "sobriety", "wedding"] {
+            if detail == Detail::None {
+                born(&bed, book, "Ada", kind, partial(12, 10)).await;
+            }
+        }
+        told(&bed, "2096-12-09T18:00:00Z").await;
+        let mut kinds: Vec<_> = read(&queue.take(3).await.unwrap())
+            .iter()
+            .map(|event| event["anniversary"]["kind"].as_str().unwrap().to_owned())
+            .collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, words);
+    }
+}

@@ -179,3 +179,31 @@ async fn subscriptions_are_their_owners_and_listed_page_by_page() {
         "{refused:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_subscribe_the_same_at_once_all_succeed() {
+    let bed = Bed::new().await;
+    let book = bed.book().await;
+    let queue = bed.queue().await;
+    let all = (0..16).map(|_| {
+        let (events, wish) = (bed.sibling(), wish(book, Channel::Sqs, queue.arn()));
+        tokio::spawn(async move { events.subscribe(WHO, &wish, None).await })
+    });
+    for made in futures::future::join_all(all).await {
+        assert_eq!(made.unwrap().unwrap().state, EndpointState::Confirmed);
+    }
+    let now = bed.store().book(book).await.unwrap().unwrap();
+    assert_eq!(now.subscriptions, 16);
+    bed.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_time_zone_is_kept_as_the_database_spells_it() {
+    let bed = Bed::new().await;
+    let book = bed.book().await;
+    let queue = bed.queue().await;
+    let mut wish = wish(book, Channel::Sqs, queue.arn());
+    wish.time_zone = "EUROPE/berlin".to_owned();
+    let made = bed.events.subscribe(WHO, &wish, None).await.unwrap();
+    assert_eq!(made.subscription.time_zone, "Europe/Berlin");
+}

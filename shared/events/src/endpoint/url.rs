@@ -53,6 +53,11 @@ impl Target {
         };
         let port = authority.as_str().strip_prefix(authority.host());
         let port = port.and_then(|port| port.strip_prefix(':'));
+        // `parse` alone takes a sign as well.
+        let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+        if port.is_some_and(|port| !digits(port)) {
+            return Err(Refusal::Url);
+        }
         let port = port.map(str::parse::<u16>).transpose();
         let port = port.map_err(|_| Refusal::Url)?;
         let port = port.filter(|port| *port != default);
@@ -200,6 +205,7 @@ mod tests {
             ("https://example.org\\@evil.example/", Refusal::Url),
             ("https://example.org:/", Refusal::Url),
             ("https://example.org:99999/", Refusal::Url),
+            ("https://example.org:+443/", Refusal::Url),
             ("http://example.org/", Refusal::Scheme),
             ("ftp://example.org/", Refusal::Scheme),
             ("https://user:secret@example.org/", Refusal::Parts),

@@ -13,14 +13,18 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::body::SdkBody;
 use futures::StreamExt;
+use tokio::time::Instant;
 
 use super::{Fate, Letter};
-use crate::endpoint::{Resolve, Target, is_reachable, lookup};
+use crate::{
+    endpoint::{Resolve, Target, is_reachable, lookup},
+    pass::Pass,
+};
 
 /// For the whole of a call. Its answer is its status alone: the rest is not read.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many endpoints are called at once.
-const PARALLEL: usize = 8;
+/// How many endpoints are called at once: all of a book's, so that none waits for another.
+const PARALLEL: usize = 50;
 
 /// Calls URLs itself.
 #[derive(Clone)]
@@ -77,24 +81,24 @@ impl Own {
         &self.resolve
     }
 
-    /// Each endpoint gets its messages one after the other, and after the first that fails no more of
-    /// them for now.
-    pub(super) async fn send(&self, letters: &[Letter]) -> Vec<Fate> {
+    /// Each endpoint gets its messages one after the other, as long as the pass lets it, and after the
+    /// first that fails no more of them for now.
+    pub(super) async fn send(&self, pass: &Pass<'_>, letters: &[&Letter]) -> Vec<Fate> {
         let mut queues = std::collections::BTreeMap::<&str, Vec<usize>>::new();
         for (at, letter) in letters.iter().enumerate() {
-            queues.entry(&letter.address).or_default().push(at);
+            queues.entry(&letter.endpoint).or_default().push(at);
         }
         let called = futures::stream::iter(queues.into_values().map(|queue| async move {
             let mut fates = Vec::with_capacity(queue.len());
-            let mut stopped = None;
+            let mut gone = None;
             for at in queue {
-                let fate = match stopped {
+                let letter = letters[at];
+                let fate = match gone {
                     Some(fate) => fate,
-                    None => self.call(&letters[at]).await,
+                    None if pass.holds(&letter.endpoint) => Fate::Held,
+                    None => self.call(pass, letter).await,
                 };
-                if fate != Fate::Sent {
-                    stopped = Some(fate);
-                }
+                gone = Some(fate).filter(|fate| matches!(fate, Fate::Never(_)));
                 fates.push((at, fate));
             }
             fates
@@ -104,11 +108,18 @@ impl Own {
         fates.into_iter().map(|(_, fate)| fate).collect()
     }
 
-    async fn call(&self, letter: &Letter) -> Fate {
-        match tokio::time::timeout(PATIENCE, self.post(letter)).await {
+    async fn call(&self, pass: &Pass<'_>, letter: &Letter) -> Fate {
+        let begun = Instant::now();
+        let fate = match tokio::time::timeout(PATIENCE, self.post(letter)).await {
             Ok(fate) => fate,
             Err(_) => Fate::Later("the endpoint did not answer within 5 seconds"),
+        };
+        match fate {
+            Fate::Sent => pass.reached(&letter.endpoint, begun.elapsed()),
+            Fate::Later(_) | Fate::Held => pass.failed(&letter.endpoint),
+            Fate::Never(_) => pass.stop(&letter.endpoint),
         }
+        fate
     }
 
     async fn post(&self, letter: &Letter) -> Fate {
@@ -139,8 +150,8 @@ impl Own {
         // Redirects are not followed: they would lead where nobody has looked.
         match answer.status().as_u16() {
             200..=299 => Fate::Sent,
-            404 => Fate::Never("the endpoint answered with status 404"),
-            410 => Fate::Never("the endpoint answered with status 410"),
+            // Which status it was is not told: nobody is to learn what answers where.
+            404 | 410 => Fate::Never("the endpoint says that it is gone"),
             _ => Fate::Later("the endpoint answered with another status than 2xx"),
         }
     }

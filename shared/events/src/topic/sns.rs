@@ -18,6 +18,7 @@ use super::{Fate, Letter};
 use crate::{
     Channel, Error, Limit, Result,
     endpoint::{Resolve, lookup},
+    pass::Pass,
     text,
 };
 
@@ -27,8 +28,11 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 /// The most messages, and bytes, that one `PublishBatch` takes (Amazon SNS API Reference).
 const BATCH: usize = 10;
 const BATCH_BYTES: usize = 250_000;
+/// How much longer than a pass its last batches may take.
+const GRACE: Duration = Duration::from_secs(5);
 /// How many batches are under way at once.
 const PARALLEL: usize = 4;
+const SILENT: &str = "SNS did not take the messages";
 /// By what endpoints are told apart; the others are for whoever receives from a queue.
 const ENDPOINT: &str = "endpoint";
 
@@ -86,6 +90,12 @@ impl Sns {
 
     pub(super) fn partition(&self) -> &str {
         self.topic.split(':').nth(1).unwrap_or_default()
+    }
+
+    /// Whether the subscription with this ARN is one to this topic.
+    pub(super) fn is_of(&self, arn: &str) -> bool {
+        let rest = arn.strip_prefix(&self.topic);
+        rest.is_some_and(|rest| rest.starts_with(':'))
     }
 
     pub(super) fn resolve(&self) -> &Resolve {
@@ -183,9 +193,15 @@ impl Sns {
         }
     }
 
-    pub(super) async fn send(&self, letters: &[Letter]) -> Vec<Fate> {
+    pub(super) async fn send(&self, pass: &Pass<'_>, letters: &[&Letter]) -> Vec<Fate> {
         let batches = futures::stream::iter(batches(letters).into_iter().map(|batch| async move {
-            let fates = self.send_batch(&batch).await;
+            let fates = if pass.is_over() {
+                vec![Fate::Held; batch.len()]
+            } else {
+                let sent = self.send_batch(&batch);
+                let sent = tokio::time::timeout_at(pass.until() + GRACE, sent).await;
+                sent.unwrap_or_else(|_| vec![Fate::Later(SILENT); batch.len()])
+            };
             batch
                 .into_iter()
                 .map(|(at, _)| at)
@@ -211,7 +227,7 @@ impl Sns {
             Ok(answer) => answer,
             Err(error) => {
                 warn("PublishBatch", &error);
-                return vec![Fate::Later("SNS did not take the messages"); batch.len()];
+                return vec![Fate::Later(SILENT); batch.len()];
             }
         };
         batch
@@ -236,7 +252,7 @@ impl Sns {
 }
 
 /// The messages in batches that SNS takes, each with its place.
-fn batches(letters: &[Letter]) -> Vec<Vec<(usize, Option<PublishBatchRequestEntry>)>> {
+fn batches(letters: &[&Letter]) -> Vec<Vec<(usize, Option<PublishBatchRequestEntry>)>> {
     let mut batches: Vec<Vec<_>> = Vec::new();
     let mut bytes = 0;
     for (at, letter) in letters.iter().enumerate() {

@@ -14,7 +14,7 @@ pub(super) fn render(page: &mut Page, openapi: &Value, operation: &Operation<'_>
     page.raw("<a href=\"#")
         .text(&operation.anchor())
         .raw("\">")
-        .text(operation.title());
+        .inline(operation.title());
     page.raw("</a></h3><p class=\"line\">")
         .badge(operation.method);
     page.element("code", operation.path).raw("</p>");
@@ -83,7 +83,9 @@ fn render_parameters(page: &mut Page, parameters: &[&Value]) {
 fn answer(page: &mut Page, status: &str, response: &Value) {
     page.raw("<details class=\"answer\"><summary>")
         .status(status);
-    page.inline(text(&response["description"]).unwrap_or_default())
+    // The badge says it already.
+    let description = text(&response["description"]).unwrap_or_default();
+    page.inline(&description.replace(&format!("{status}: "), ""))
         .raw("</summary>");
     let headers = response["headers"]
         .as_object()

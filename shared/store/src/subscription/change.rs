@@ -1,5 +1,7 @@
 //! How subscriptions come and go, and their endpoints with them.
 
+use jiff::Timestamp;
+
 use super::{Endpoint, EndpointState, MOST_SUBSCRIPTIONS, Subscription};
 use crate::{
     Store,
@@ -7,6 +9,7 @@ use crate::{
     book::{is_deleted, is_subscribed},
     error::StoreError,
     idempotency::{Answer, Claim},
+    ids::WriteId,
     item::{n, s},
     keys, outbox,
     table::{Cancelled, Condition, Write},
@@ -175,6 +178,34 @@ impl Store {
             self.settle_awaited(endpoint).await?;
         }
         Ok(moved)
+    }
+
+    /// Notes since when an endpoint cannot be reached, where that is not known yet; without a time, that
+    /// it was reached.
+    pub async fn note_failing(
+        &self,
+        endpoint: &str,
+        since: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        // Whoever read it before is to look again.
+        let stamp = s(WriteId::random().to_string());
+        let (update, there) = match since {
+            Some(since) => (
+                "SET stamp = :stamp, failing = :since",
+                Condition::of("attribute_exists(pk) AND attribute_not_exists(failing)")
+                    .value(":since", n(since.as_millisecond())),
+            ),
+            None => (
+                "SET stamp = :stamp REMOVE failing",
+                Condition::of("attribute_exists(failing)"),
+            ),
+        };
+        let there = there.value(":stamp", stamp);
+        let key = keys::endpoint(endpoint);
+        self.table
+            .write(Write::Update(key, update.to_owned(), there))
+            .await
+            .map(drop)
     }
 
     /// A confirmed endpoint awaits nothing: its owner may ask somebody else.

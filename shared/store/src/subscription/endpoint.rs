@@ -59,6 +59,8 @@ pub struct Endpoint {
     pub since: Timestamp,
     /// Which of its owner's awaited confirmations is its own, as long as it is pending.
     pub slot: Option<u8>,
+    /// Since when it cannot be reached, if it cannot.
+    pub failing: Option<Timestamp>,
     /// Its last user has gone, and SNS is to forget it.
     pub leaving: bool,
     pub(super) stamp: String,
@@ -85,6 +87,7 @@ impl Endpoint {
             reason: None,
             since: Timestamp::UNIX_EPOCH,
             slot: None,
+            failing: None,
             leaving: false,
             stamp: String::new(),
         }
@@ -130,6 +133,9 @@ impl Endpoint {
         if let Some(slot) = self.slot {
             item = item.n("slot", slot);
         }
+        if let Some(failing) = self.failing {
+            item = item.n("failing", failing.as_millisecond());
+        }
         if self.leaving {
             item = item.n("leaving", 1);
         }
@@ -153,6 +159,10 @@ impl Endpoint {
             reason: item.opt_text("reason")?.map(str::to_owned),
             since: time(item, "since")?,
             slot: item.has("slot").then(|| item.number("slot")).transpose()?,
+            failing: item
+                .has("failing")
+                .then(|| time(item, "failing"))
+                .transpose()?,
             leaving: item.has("leaving"),
             stamp: item.text("stamp")?.to_owned(),
         })
