@@ -178,7 +178,7 @@ impl Events {
 
     /// Takes the endpoint, and tells SNS of it; none where others came in the way.
     async fn reserve(&self, sns: &Sns, mut endpoint: Endpoint) -> Result<Option<Endpoint>> {
-        let slot = self.free_slot(&endpoint.owner).await?;
+        let slot = self.free_slot(&endpoint.owner, &endpoint.key).await?;
         let store = self.contacts.store();
         if !store.reserve(&mut endpoint, slot).await? {
             return Ok(None);
@@ -206,11 +206,14 @@ impl Events {
         }
     }
 
-    /// A confirmation that the caller may have awaited.
-    async fn free_slot(&self, who: &str) -> Result<u8> {
+    /// A confirmation that the caller may have awaited: the endpoint's own, if it has one already.
+    async fn free_slot(&self, who: &str, key: &str) -> Result<u8> {
         let store = self.contacts.store();
         let free = |taken: &[(u8, String)]| {
-            (0..MOST_AWAITED).find(|slot| taken.iter().all(|(taken, _)| taken != slot))
+            let own = taken.iter().find(|(_, endpoint)| endpoint == key);
+            let is_free = |slot: &u8| taken.iter().all(|(taken, _)| taken != slot);
+            own.map(|(slot, _)| *slot)
+                .or_else(|| (0..MOST_AWAITED).find(is_free))
         };
         let taken = store.awaited(who).await?;
         if let Some(slot) = free(&taken) {

@@ -231,8 +231,10 @@ impl Store {
         let now = self.now();
         endpoint.slot = Some(slot);
         endpoint.since = now;
-        let free = Condition::of("attribute_not_exists(pk) OR expires_at <= :now")
-            .value(":now", n(now.as_second()));
+        let free = "attribute_not_exists(pk) OR expires_at <= :now OR endpoint = :endpoint";
+        let free = Condition::of(free)
+            .value(":now", n(now.as_second()))
+            .value(":endpoint", s(&endpoint.key));
         let row = Item::new(&keys::awaited(&endpoint.owner, slot))
             .s("endpoint", &endpoint.key)
             .n("expires_at", (now + AWAITED).as_second());
