@@ -14,4 +14,5 @@ pub mod process;
 pub mod redis;
 pub mod tools;
 pub mod twins;
+pub mod vcards;
 pub mod worker;

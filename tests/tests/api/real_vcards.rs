@@ -1,51 +1,13 @@
 //! The main job on files that real programs wrote: in, listed, found, read back, changed, synced,
 //! deleted.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use contacts_tests::app::Caller;
 use contacts_tests::client::Request;
+use contacts_tests::vcards::{files, split};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use crate::support::{CONTACTS, add, at, created, encoded, ok, somebody, text};
-
-/// The folder is not a part of the repository.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/vcards");
-
-/// The files by name; none where the folder is missing.
-fn files() -> Vec<(String, Vec<u8>)> {
-    let Ok(entries) = std::fs::read_dir(Path::new(FOLDER)) else {
-        return Vec::new();
-    };
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "vcf"))
-        .map(|path| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            (name, std::fs::read(path).unwrap())
-        })
-        .collect();
-    files.sort();
-    files
-}
-
-/// The vCards of a file, each as it stands there.
-fn split(file: &[u8]) -> Vec<Vec<u8>> {
-    let mut cards: Vec<Vec<u8>> = Vec::new();
-    let mut inside = false;
-    for line in file.split_inclusive(|byte| *byte == b'\n') {
-        if line.trim_ascii() == b"BEGIN:VCARD" {
-            inside = true;
-            cards.push(Vec::new());
-        }
-        if inside {
-            cards.last_mut().unwrap().extend_from_slice(line);
-        }
-        inside &= line.trim_ascii() != b"END:VCARD";
-    }
-    cards
-}
 
 /// The properties of a vCard as `GROUP.NAME` and value, without folding, encodings and escapes, so
 /// that two spellings of one property are equal.
@@ -180,7 +142,7 @@ async fn as_vcard(me: &Caller, path: &str) -> Vec<u8> {
 #[tokio::test]
 async fn every_card_goes_in_is_found_changed_and_still_has_everything() {
     let me = somebody().await;
-    for (file, bytes) in files() {
+    for (file, bytes) in files().unwrap() {
         for vcard in split(&bytes) {
             let contact = created(&me.post_vcard(CONTACTS, &vcard).await);
             let (id, path) = (text(&contact["id"]), at(&contact));
@@ -223,7 +185,7 @@ async fn every_card_goes_in_is_found_changed_and_still_has_everything() {
 
 #[tokio::test]
 async fn every_file_goes_in_as_a_batch_and_comes_out_as_a_page() {
-    for (file, bytes) in files() {
+    for (file, bytes) in files().unwrap() {
         let me = somebody().await;
         let cards = split(&bytes);
         let answer = ok(&me.post_vcard(&format!("{CONTACTS}/batch"), &bytes).await);
@@ -255,7 +217,7 @@ async fn every_card_is_synced_from_the_start_and_from_a_token_and_leaves_a_tombs
     let other = add(&me, "Somebody Else").await;
     let (_, token) = me.changes("default", None, 500).await.unwrap();
     let mut contacts = BTreeMap::<String, Value>::new();
-    for (_, bytes) in files() {
+    for (_, bytes) in files().unwrap() {
         for vcard in split(&bytes) {
             let contact = created(&me.post_vcard(CONTACTS, &vcard).await);
             contacts.insert(text(&contact["id"]).to_owned(), contact["etag"].clone());

@@ -1,40 +1,12 @@
 //! The main job: somebody subscribes an email address and a queue, and the real cards are created.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use contacts::{BookRef, Draft};
 use contacts_events::{Channel, Detail, NewSubscription};
+use contacts_tests::vcards;
 
 use crate::bed::{Bed, WHO, events_in, wish};
-
-/// The folder is not a part of the repository.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/vcards");
-/// The vCards of all files, each as it stands there; none where the folder is missing.
-fn vcards() -> Vec<Vec<u8>> {
-    let Ok(files) = fs::read_dir(FOLDER) else {
-        return Vec::new();
-    };
-    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|ending| ending == "vcf"));
-    files.sort();
-    let mut cards: Vec<Vec<u8>> = Vec::new();
-    for file in files {
-        let file = fs::read(file).unwrap();
-        let mut inside = false;
-        for line in file.split_inclusive(|byte| *byte == b'\n') {
-            if line.trim_ascii() == b"BEGIN:VCARD" {
-                inside = true;
-                cards.push(Vec::new());
-            }
-            if inside {
-                cards.last_mut().unwrap().extend_from_slice(line);
-            }
-            inside &= line.trim_ascii() != b"END:VCARD";
-        }
-    }
-    cards
-}
 
 #[tokio::test]
 async fn every_real_card_is_told_of_and_a_receiver_can_rebuild_the_book() {
@@ -49,7 +21,7 @@ async fn every_real_card_is_told_of_and_a_receiver_can_rebuild_the_book() {
     bed.events.subscribe(WHO, &wish, None).await.unwrap();
     bed.moto.confirm(ada).unwrap();
     let mut made = Vec::new();
-    let vcards = vcards();
+    let vcards = vcards::all().unwrap();
     if vcards.is_empty() {
         return;
     }

@@ -1,5 +1,7 @@
 //! The packaged artifacts of `make package`, as they are deployed.
 
+mod dependencies;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

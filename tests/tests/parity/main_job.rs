@@ -1,43 +1,12 @@
 //! The main job on real files: in, listed, found, changed, synced, read back byte for byte.
 
-use std::path::Path;
-
 use contacts_tests::client::Request;
 use contacts_tests::differences::without_random;
 use contacts_tests::twins::{Both, Twins, member};
+use contacts_tests::vcards;
 use serde_json::json;
 
 use crate::support::{body, get, has_status, patch, twins, vcard};
-
-/// The folder is not a part of the repository.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/vcards");
-
-/// Every vCard of every file, as it stands there; none where the folder is missing.
-fn vcards() -> Vec<Vec<u8>> {
-    let Ok(entries) = std::fs::read_dir(Path::new(FOLDER)) else {
-        return Vec::new();
-    };
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "vcf"));
-    files.sort();
-    files
-        .iter()
-        .flat_map(|path| split(&std::fs::read(path).unwrap()))
-        .collect()
-}
-
-fn split(file: &[u8]) -> Vec<Vec<u8>> {
-    let mut cards: Vec<Vec<u8>> = Vec::new();
-    for line in file.split_inclusive(|byte| *byte == b'\n') {
-        if line.trim_ascii() == b"BEGIN:VCARD" {
-            cards.push(Vec::new());
-        }
-        if let Some(card) = cards.last_mut() {
-            card.extend_from_slice(line);
-        }
-    }
-    cards
-}
 
 /// The vCards of what each target has written, which both targets give.
 async fn as_vcards(twins: &Twins, paths: &Both<String>) -> Both {
@@ -61,7 +30,7 @@ async fn book_of_each(twins: &Twins) -> Both<String> {
 #[tokio::test]
 async fn every_real_vcard_makes_the_same_contact_on_both() {
     let twins = twins().await;
-    for text in vcards() {
+    for text in vcards::all().unwrap() {
         let books = book_of_each(&twins).await;
         let made = twins.each(|side| vcard("POST", &books[side], &text)).await;
         has_status(&made[0], 201);
@@ -142,7 +111,7 @@ async fn every_real_vcard_makes_the_same_contact_on_both() {
 #[tokio::test]
 async fn whole_files_go_in_as_a_batch_and_come_out_as_the_same_page() {
     let twins = twins().await;
-    let file = vcards().concat();
+    let file = vcards::all().unwrap().concat();
     let books = book_of_each(&twins).await;
     let done = twins
         .each(|side| vcard("POST", &format!("{}/batch", books[side]), &file))
