@@ -108,9 +108,7 @@ impl Jobs {
             // The error at hand says more than one of tidying up.
             self.contacts.store().release(claim).await.ok();
         }
-        let job = created?;
-        self.announce(job.id).await;
-        Ok(job)
+        created
     }
 
     async fn create(
@@ -143,7 +141,9 @@ impl Jobs {
             book: Some(book.id),
             total: Some(book.contacts),
         };
-        Ok(store.create_job(&new, record).await?)
+        let job = store.create_job(&new, record).await?;
+        self.announce(job.id).await;
+        Ok(job)
     }
 
     /// Deletes a book that is not the default one. One that holds contacts is gone for everybody at

@@ -206,6 +206,11 @@ async fn jobs_come_newest_first_in_pages() {
         made.insert(0, start(&me, kind, "default").await["id"].clone());
         // While one waits, it is the one that is given.
         assert_eq!(start(&me, kind, "default").await["id"], made[0]);
+        let items = me.app.items().await.unwrap();
+        let messages = items
+            .iter()
+            .filter(|item| item["pk"].as_s().unwrap() == "Q");
+        assert_eq!(messages.count(), 1);
         me.app.work().await.unwrap();
         // Identifiers sort by the millisecond.
         let now = Timestamp::now().as_millisecond();
