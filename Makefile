@@ -52,6 +52,10 @@ test: test-tools ## run every test, on both targets and both databases
 test-fast: rust ## run the tests that start no process
 	@$(call cargo-test,--workspace --all-features --exclude contacts-tests --lib --bins)
 
+.PHONY: soak
+soak: test-tools ## delete a book of 5,000 contacts with a worker that is killed again and again
+	TEST_CARDS=5000 cargo test --package contacts-tests --test jobs killed::a_book_is_deleted
+
 # Runs cargo test and closes with one line for the whole run: cargo counts each test binary alone.
 define cargo-test
 mkdir -p $(CACHE); status=0; \
@@ -105,8 +109,20 @@ package-container: rust $(LAMBDA)/bin/cargo-lambda
 
 .PHONY: redrive
 redrive: rust ## bring back the messages of the dead-letter queue of CONTACTS_QUEUE_URL and their jobs
-	cargo build --quiet --package worker --bin worker-container --features container
-	@$(CARGO_TARGET_DIR)/debug/worker-container redrive
+	$(call operate,redrive)
+
+.PHONY: token
+token: rust ## print a new token for NAME= in CONTACTS_TABLE, which works for DAYS= (90)
+	$(call operate,token "$(NAME)" $(DAYS))
+
+.PHONY: begin-epoch
+begin-epoch: rust ## tell all readers to begin anew, after CONTACTS_TABLE was brought back to an earlier state
+	$(call operate,begin-epoch)
+
+define operate
+@cargo build --quiet --package worker --bin worker-container --features container
+@$(CARGO_TARGET_DIR)/debug/worker-container $(1)
+endef
 
 .PHONY: backup
 backup: rust ## copy the data of a running or stopped `make run` to FILE=

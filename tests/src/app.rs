@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client as Database;
 use aws_sdk_dynamodb::types::AttributeValue;
-use contacts::{Contacts, Identity, NewToken, Scope};
+use contacts::{Cache, Contacts, Identity, NewToken, Scope};
 use contacts_embedded::Engine;
 use contacts_events::{Events, Own, Resolve, Topic};
 use contacts_http::App;
@@ -70,7 +71,8 @@ impl TestApp {
         store.create_table().await?;
         let queue = Queue::Table(TableQueue::new(store.clone()));
         let topic = Topic::Own(Own::with_resolver(true, names()));
-        let jobs = Jobs::open(&settings, store, queue, topic);
+        let cache = Cache::of(&settings, &SdkConfig::builder().build());
+        let jobs = Jobs::open(store, cache, queue, topic);
         let app = App::new(jobs.clone(), &settings)?;
         Ok(Self {
             router: contacts_http::router(app),

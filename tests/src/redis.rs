@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{env, os::unix::fs::symlink, process::Command};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use aws_config::SdkConfig;
 use contacts_cache::Cache;
 use contacts_settings::{Door, Settings, Strings};
 use redis::{Client, FromRedisValue, aio::MultiplexedConnection};
@@ -109,7 +110,7 @@ impl Redis {
         let strings: Strings = [("CONTACTS_CACHE_URL", &*url)].into_iter().collect();
         let settings = Settings::read(Door::Standalone, &strings)?;
         let server = settings.cache.context("the URL is one")?;
-        let cache = Cache::new(&server, namespace);
+        let cache = Cache::new(&server, namespace, &SdkConfig::builder().build());
         let (started, mut tries) = (Instant::now(), interval(Duration::from_millis(2)));
         while !cache.is_up() {
             tries.tick().await;

@@ -261,13 +261,13 @@ impl Site {
         })
     }
 
-    /// Runs `worker-container` with this word until it ends: its exit code, and what it wrote.
+    /// Runs `worker-container` with these words until it ends: its exit code, and what it wrote.
     ///
     /// # Errors
     /// If it cannot be built or started.
-    pub async fn command(&self, word: &str) -> Result<(Option<i32>, String)> {
+    pub async fn command(&self, words: &[&str]) -> Result<(Option<i32>, String)> {
         let path = container().await?;
-        let mut process = Process::start(&path, &[word], &self.environment())?;
+        let mut process = Process::start(&path, words, &self.environment())?;
         let status = process.wait().await?;
         Ok((status.code(), process.output().to_string()))
     }
@@ -379,7 +379,7 @@ impl Container {
 pub struct Mapping(JoinHandle<()>);
 
 impl Mapping {
-    fn start(queue: Queue, sandboxes: Arc<Sandboxes>) -> Self {
+    pub(crate) fn start(queue: Queue, sandboxes: Arc<Sandboxes>) -> Self {
         Self(tokio::spawn(async move {
             loop {
                 // None for a while, or moto is gone, as the test is then.

@@ -9,7 +9,7 @@ pub mod container;
 pub mod lambda;
 
 use anyhow::Result;
-use contacts::Contacts;
+use contacts::{Cache, Contacts};
 use contacts_events::Topic;
 use contacts_http::App;
 use contacts_jobs::{Jobs, Queue};
@@ -27,7 +27,7 @@ pub async fn app(settings: &Settings) -> Result<(App, Contacts)> {
     let store = Store::new(client, &table.name, table.changes_days);
     let topic = Topic::new(&sdk, settings.topic_arn.as_deref());
     let queue = Queue::new(&sdk, settings.queue_url.as_deref(), &store);
-    let jobs = Jobs::open(settings, store, queue, topic);
+    let jobs = Jobs::open(store, Cache::of(settings, &sdk), queue, topic);
     let contacts = jobs.contacts().clone();
     Ok((App::new(jobs, settings)?, contacts))
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use contacts::Cache;
 use contacts_embedded::Engine;
 use contacts_events::{Own, Topic};
 use contacts_jobs::{Jobs, Queue, TableQueue};
@@ -25,7 +26,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Jobs)> {
     let queue = Queue::Table(TableQueue::new(store.clone()));
     // Where others may come in, this machine is not theirs.
     let topic = Topic::Own(Own::new(settings.oidc.is_none()));
-    Ok((engine, Jobs::open(settings, store, queue, topic)))
+    let cache = Cache::of(settings, &in_process(&engine));
+    Ok((engine, Jobs::open(store, cache, queue, topic)))
 }
 
 /// The configuration by which the SDK calls the engine as a function. The engine checks no

@@ -6,6 +6,7 @@
 //! failure nobody asks it until a new connection, made in the background and tried no more than once
 //! a [`PAUSE`], has answered.
 
+mod iam;
 mod key;
 mod limit;
 mod link;
@@ -14,6 +15,7 @@ mod memory;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use contacts_settings::{CacheServer, Settings};
 use contacts_telemetry::{CacheOperation, CacheOutcome};
 
@@ -53,10 +55,11 @@ enum Found {
 
 impl Cache {
     /// The way to `server`, in which the keys of one `namespace`, such as the name of the table, stay
-    /// apart from others. Returns at once; within a tokio runtime it begins to connect.
+    /// apart from others. `sdk` has the credentials of whoever logs in by IAM. Returns at once; within a
+    /// tokio runtime it begins to connect.
     #[must_use]
-    pub fn new(server: &CacheServer, namespace: &str) -> Self {
-        let link = Link::new(server);
+    pub fn new(server: &CacheServer, namespace: &str, sdk: &SdkConfig) -> Self {
+        let link = Link::new(server, sdk);
         link.connect();
         Self(Some(Arc::new(Shared {
             link,
@@ -66,10 +69,10 @@ impl Cache {
 
     /// The way to the server of these settings, or to none.
     #[must_use]
-    pub fn of(settings: &Settings) -> Self {
+    pub fn of(settings: &Settings, sdk: &SdkConfig) -> Self {
         let server = settings.cache.as_ref();
         server.map_or_else(Self::default, |server| {
-            Self::new(server, &settings.table.name)
+            Self::new(server, &settings.table.name, sdk)
         })
     }
 

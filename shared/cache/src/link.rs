@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use contacts_settings::CacheServer;
 use contacts_telemetry::{CacheOperation, CacheOutcome};
 use redis::aio::MultiplexedConnection;
@@ -14,6 +15,8 @@ use redis::{
 };
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
+
+use crate::iam;
 
 /// The longest that one call waits for the server. One in the same region answers within a
 /// millisecond or two.
@@ -26,7 +29,8 @@ pub const PAUSE: Duration = Duration::from_secs(1);
 const CONNECT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Link {
-    client: RedisResult<Client>,
+    server: CacheServer,
+    sdk: SdkConfig,
     inner: Mutex<Inner>,
 }
 
@@ -46,16 +50,17 @@ enum State {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The client knows the password.
+        // It knows the password.
         f.write_str("Link")
     }
 }
 
 impl Link {
-    pub(crate) fn new(server: &CacheServer) -> Arc<Self> {
+    pub(crate) fn new(server: &CacheServer, sdk: &SdkConfig) -> Arc<Self> {
         contacts_telemetry::cache_up(false);
         Arc::new(Self {
-            client: client(server),
+            server: server.clone(),
+            sdk: sdk.clone(),
             inner: Mutex::new(Inner {
                 state: State::Away { until: None },
                 made: 0,
@@ -94,7 +99,16 @@ impl Link {
     }
 
     async fn open(&self) -> RedisResult<MultiplexedConnection> {
-        let client = self.client.as_ref().map_err(Clone::clone)?;
+        let (server, user) = (&self.server, self.server.user.as_deref());
+        let password = match (&server.iam, &server.password) {
+            (Some(group), _) => {
+                Some(iam::password(&self.sdk, group, user.unwrap_or_default()).await?)
+            }
+            (None, password) => password
+                .as_ref()
+                .map(|password| password.expose().to_owned()),
+        };
+        let client = client(server, password)?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
@@ -174,7 +188,7 @@ fn too_late() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 
-fn client(server: &CacheServer) -> RedisResult<Client> {
+fn client(server: &CacheServer, password: Option<String>) -> RedisResult<Client> {
     let (host, port) = (server.host.clone(), server.port);
     let address = if server.tls {
         // The same as the AWS SDK's; where the process has chosen already, that one stays.
@@ -194,8 +208,8 @@ fn client(server: &CacheServer) -> RedisResult<Client> {
     if let Some(user) = &server.user {
         login = login.set_username(user);
     }
-    if let Some(password) = &server.password {
-        login = login.set_password(password.expose());
+    if let Some(password) = password {
+        login = login.set_password(password);
     }
     let info = address
         .into_connection_info()?

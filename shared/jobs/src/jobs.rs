@@ -2,7 +2,6 @@
 
 use contacts::{BookRef, Cache, Contacts, Guard, Job, JobId, NewJob, StoreError};
 use contacts_events::{Events, Topic};
-use contacts_settings::Settings;
 use contacts_store::{JobState, Store};
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -56,9 +55,9 @@ impl Jobs {
         }
     }
 
-    /// All use cases of a process, over `store` and with the cache that `settings` name: what a write
-    /// leaves in an outbox is told to the workers at once. Calls nothing yet.
-    pub fn open(settings: &Settings, store: Store, queue: Queue, topic: Topic) -> Self {
+    /// All use cases of a process, over `store` and `cache`: what a write leaves in an outbox is told to the
+    /// workers at once. Calls nothing yet.
+    pub fn open(store: Store, cache: Cache, queue: Queue, topic: Topic) -> Self {
         let bell = queue.clone();
         let store = store.with_bell(move |book| {
             let queue = bell.clone();
@@ -72,7 +71,7 @@ impl Jobs {
             }
             .boxed()
         });
-        let contacts = Contacts::with_cache(store, Cache::of(settings));
+        let contacts = Contacts::with_cache(store, cache);
         let events = Events::new(contacts.clone(), topic);
         Self::new(contacts, events, queue)
     }

@@ -15,6 +15,8 @@ pub struct CacheServer {
     pub user: Option<String>,
     /// What they log in with, if they do.
     pub password: Option<Secret>,
+    /// The `ElastiCache` replication group to which they log in by IAM, in place of a password.
+    pub iam: Option<String>,
     /// The number of the database. Default 0.
     pub database: u16,
 }
@@ -25,8 +27,9 @@ pub(crate) fn server(
 ) -> Result<Option<CacheServer>, Error> {
     strings.parse_secret(
         variable,
-        "rediss://[[user]:password@]host[:port][/database], or redis:// where no TLS is needed; \
-         user and password percent-encoded",
+        "rediss://[[user]:password@]host[:port][/database], or redis:// where no TLS is needed, user and \
+         password percent-encoded; or rediss://user@host[:port][/database]?iam=GROUP to log in to an \
+         ElastiCache replication group by IAM",
         read,
     )
 }
@@ -38,18 +41,28 @@ fn read(url: &str) -> Option<CacheServer> {
         "rediss" => true,
         _ => return None,
     };
+    let (after, iam) = match after.split_once('?') {
+        Some((after, query)) => (
+            after,
+            Some(query.strip_prefix("iam=").filter(|id| is_id(id))?),
+        ),
+        None => (after, None),
+    };
     let (authority, database) = after.split_once('/').unwrap_or((after, ""));
     let (login, host) = match authority.rsplit_once('@') {
-        Some((login, host)) => (Some(login.split_once(':')?), host),
+        Some((login, host)) => (Some(login), host),
         None => (None, authority),
     };
     let (host, port) = web::host_port(host)?;
-    let (user, password) = match login {
-        Some((user, password)) if !password.is_empty() => {
-            (Some(decoded(user)?), Some(Secret::new(&decoded(password)?)))
-        }
-        Some(_) => return None,
-        None => (None, None),
+    let (user, password) = match (login, iam) {
+        // AWS takes a log-in by IAM through TLS alone.
+        (Some(user), Some(_)) if tls && is_id(user) => (Some(user.to_owned()), None),
+        (_, Some(_)) => return None,
+        (Some(login), None) => match login.split_once(':')? {
+            (_, "") => return None,
+            (user, password) => (Some(decoded(user)?), Some(Secret::new(&decoded(password)?))),
+        },
+        (None, None) => (None, None),
     };
     Some(CacheServer {
         tls,
@@ -57,12 +70,19 @@ fn read(url: &str) -> Option<CacheServer> {
         port: port.unwrap_or(6379),
         user: user.filter(|user| !user.is_empty()),
         password,
+        iam: iam.map(str::to_owned),
         database: match database {
             "" => 0,
             digits if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
             _ => return None,
         },
     })
+}
+
+/// Whether it can be the id of a replication group or of a user in `ElastiCache`.
+fn is_id(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !text.is_empty() && text.bytes().all(fits)
 }
 
 /// Percent-decodes (RFC 3986, section 2.1) what stands before the `@`.
@@ -113,6 +133,18 @@ mod tests {
     }
 
     #[test]
+    fn a_log_in_by_iam_has_a_user_and_a_group_and_no_password() {
+        let server = read("rediss://app@master.cache.example:6379/1?iam=contacts-prod").unwrap();
+        assert_eq!(server.user.as_deref(), Some("app"));
+        assert_eq!(server.iam.as_deref(), Some("contacts-prod"));
+        assert!(server.password.is_none());
+        assert_eq!(
+            (&*server.host, server.database),
+            ("master.cache.example", 1)
+        );
+    }
+
+    #[test]
     fn what_is_no_such_address_is_refused() {
         for url in [
             "",
@@ -134,6 +166,13 @@ mod tests {
             "redis://cache/70000",
             "redis://cache/0/1",
             "redis://cache?db=1",
+            "redis://app@cache?iam=group",
+            "rediss://cache?iam=group",
+            "rediss://app:secret@cache?iam=group",
+            "rediss://app@cache?iam=",
+            "rediss://app@cache?iam=a/b",
+            "rediss://a%40b@cache?iam=group",
+            "rediss://app@cache?iam=group&iam=other",
             "redis://cache/0?x",
             "rediss://cache#insecure",
         ] {

@@ -1,5 +1,6 @@
 //! Look-ups, as the crate gives them, over the real server.
 
+use aws_config::SdkConfig;
 use contacts_cache::{Cache, LIFE, Memory};
 use contacts_tests::redis::Redis;
 
@@ -149,7 +150,7 @@ async fn a_password_is_used_and_a_wrong_one_is_as_good_as_no_server() {
     let url = redis.url().replace("hunter2", "hunter3");
     let strings = [("CONTACTS_CACHE_URL", &*url)].into_iter().collect();
     let settings = contacts_settings::Settings::read(contacts_settings::Door::Standalone, &strings);
-    let cache = Cache::of(&settings.unwrap());
+    let cache = Cache::of(&settings.unwrap(), &SdkConfig::builder().build());
     let numbers = Memory::<u32>::new("number", cache.clone());
     read(&numbers, 2).await;
     assert_eq!(numbers.recall(&["a"]).await.unwrap(), 2);

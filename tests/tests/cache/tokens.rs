@@ -163,6 +163,41 @@ async fn the_cache_is_reached_by_tls_with_a_password_that_nobody_logs() {
 }
 
 #[tokio::test]
+async fn an_iam_identity_logs_in_without_a_password_that_somebody_keeps() {
+    let redis = Redis::guarded("hunter2").await.unwrap();
+    // ElastiCache checks what it is given; this server takes it unseen, from this user alone.
+    let words: [&[u8]; 7] = [
+        b"ACL",
+        b"SETUSER",
+        b"contacts",
+        b"on",
+        b"nopass",
+        b"~*",
+        b"+@all",
+    ];
+    redis.ask::<()>(&words).await.unwrap();
+    let url = redis.tls_url().replace(":hunter2@", "contacts@") + "?iam=contacts-prod";
+    let authority = redis.authority();
+    let settings = [
+        ("CONTACTS_CACHE_URL", &*url),
+        ("SSL_CERT_FILE", authority.to_str().unwrap()),
+    ];
+    let pair = Pair::with(redis, &settings, 1_000).await;
+    pair.until_cache_is(true).await;
+    let (token, _) = pair.token("somebody").await;
+    for api in &pair.apis {
+        assert_eq!(api.get(BOOKS, &token).await.status, 200);
+    }
+    assert!(pair.apis[1].hits().await > 0.0);
+    let clients: String = pair.redis.ask(&[b"CLIENT", b"LIST"]).await.unwrap();
+    assert_eq!(clients.matches("user=contacts ").count(), 2, "{clients}");
+    for api in &pair.apis {
+        let said = api.server.process.output().to_string();
+        assert!(!said.contains("X-Amz-Signature"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_cache_that_nobody_vouches_for_is_as_good_as_none() {
     let redis = Redis::guarded("hunter2").await.unwrap();
     let url = redis.tls_url();

@@ -55,7 +55,7 @@ async fn after_five_receives_a_job_has_failed_and_a_redrive_brings_it_back() {
     );
 
     site.faults.clear();
-    let (code, said) = site.command("redrive").await.unwrap();
+    let (code, said) = site.command(&["redrive"]).await.unwrap();
     assert_eq!(
         (code, said.trim()),
         (Some(0), "5 messages are back in the queue.")

@@ -46,7 +46,7 @@ async fn kill_until_done(
     kills
 }
 
-/// `TEST_CARDS` says how many.
+/// `TEST_CARDS` says how many; `make soak` does.
 fn cards() -> usize {
     let cards = std::env::var("TEST_CARDS").ok();
     cards.map_or(600, |cards| cards.parse().unwrap())

@@ -8,6 +8,7 @@ mod failing;
 mod functions;
 mod killed;
 mod messages;
+mod operate;
 mod parity;
 mod stops;
 mod table;

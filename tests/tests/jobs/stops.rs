@@ -66,12 +66,12 @@ async fn an_idle_worker_stops_and_is_healthy_until_then() {
         .unwrap();
     assert_eq!(calls(&site), 0, "an idle worker leaves the database alone");
     assert!(worker.process.terminate(PATIENCE).await.unwrap().success());
-    let (code, said) = site.command("paint").await.unwrap();
+    let (code, said) = site.command(&["paint"]).await.unwrap();
     assert_eq!(code, Some(2), "{said}");
     assert!(
         said.contains("redrive") && said.lines().count() == 1,
         "{said}"
     );
-    let (code, _) = site.command("healthcheck").await.unwrap();
+    let (code, _) = site.command(&["healthcheck"]).await.unwrap();
     assert_eq!(code, Some(1), "nobody listens there");
 }

@@ -43,7 +43,7 @@ async fn a_worker_without_sqs_takes_its_messages_from_the_table() {
     let rows = site.items().await.unwrap();
     let is_message = |pk: &str| pk == "Q" || pk == "QD";
     assert!(!rows.iter().any(|row| is_message(row["pk"].as_s().unwrap())));
-    let (code, said) = site.command("redrive").await.unwrap();
+    let (code, said) = site.command(&["redrive"]).await.unwrap();
     assert_eq!(
         (code, said.trim()),
         (Some(0), "0 messages are back in the queue.")

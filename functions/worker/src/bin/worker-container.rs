@@ -1,7 +1,9 @@
 //! The worker in a container.
 //!
 //! `worker-container healthcheck` asks a running one whether it lives: 0 yes, 1 no.
-//! `worker-container redrive` brings messages back from the dead-letter queue.
+//! The others are for operators, on the table and the queue that the environment names:
+//! `redrive` brings messages back from the dead-letter queue; `token NAME [DAYS]` prints a new token for
+//! somebody; `begin-epoch` is due after a table was brought back to an earlier state.
 
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -10,6 +12,7 @@ use anyhow::{Result, bail};
 use contacts_http::server;
 use contacts_settings::{Door, Settings};
 use contacts_telemetry::Format;
+use worker::operate;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,20 +28,27 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<ExitCode> {
     let settings = Settings::from_env(Door::WorkerContainer)?;
-    match std::env::args().nth(1).as_deref() {
-        None => {}
-        Some("healthcheck") => {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let said = match words[..] {
+        [] => None,
+        ["healthcheck"] => {
             let healthy = server::answers(settings.listen.metrics, "/metrics");
             return Ok(ExitCode::from(u8::from(!healthy)));
         }
-        Some("redrive") => {
-            let moved = worker::runner(&settings).await.queue().redrive().await?;
-            writeln!(stdout(), "{moved} messages are back in the queue.")?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        Some(other) => {
-            bail!("{other:?} is not a command: there is `healthcheck`, `redrive`, or none to work")
-        }
+        ["redrive"] => Some(operate::redrive(&settings).await?),
+        ["token", name] => Some(operate::token(&settings, name, "90").await?),
+        ["token", name, days] => Some(operate::token(&settings, name, days).await?),
+        ["begin-epoch"] => Some(operate::begin_epoch(&settings).await?),
+        _ => bail!(
+            "{:?} is not a command: there is `healthcheck`, `redrive`, `token NAME [DAYS]`, \
+             `begin-epoch`, or none to work",
+            words.join(" ")
+        ),
+    };
+    if let Some(said) = said {
+        writeln!(stdout(), "{said}")?;
+        return Ok(ExitCode::SUCCESS);
     }
     contacts_telemetry::init_logs(Format::Json)?;
     let metrics = contacts_telemetry::prometheus()?;
