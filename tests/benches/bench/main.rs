@@ -2,7 +2,8 @@
 //!
 //! Prints its tables and writes them into `docs/BENCHMARKS.md` and `docs/DATA.md`. `BENCH_QUICK=1`
 //! tries the benchmark itself: development builds, small books, short runs, nothing written.
-//! `BENCH_BUILD=1` measures the builds as well.
+//! `BENCH_BUILD=1` measures the builds as well. `BENCH_ONLY=growth`, `jobs` or another of the parts
+//! measures that one and writes nothing.
 
 mod artifacts;
 mod bare;
@@ -28,11 +29,21 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use artifacts::{Artifacts, repository};
 use report::{Table, mb, replace_block};
 use site::Site;
+
+const PARTS: [&str; 7] = [
+    "growth",
+    "lambda",
+    "container",
+    "hot_book",
+    "cache",
+    "jobs",
+    "events",
+];
 
 /// How much is measured.
 struct Extent {
@@ -70,6 +81,13 @@ const QUICK: Extent = Extent {
 #[tokio::main]
 async fn main() -> Result<()> {
     let quick = env::var_os("BENCH_QUICK").is_some();
+    let only = env::var("BENCH_ONLY").ok();
+    if let Some(only) = &only {
+        ensure!(
+            PARTS.contains(&only.as_str()),
+            "BENCH_ONLY is one of {PARTS:?}"
+        );
+    }
     let machine = machine::describe();
     say(&machine)?;
     let (extent, artifacts) = if quick {
@@ -87,15 +105,19 @@ async fn main() -> Result<()> {
     let site = sites.get(1).context("no book")?;
     let large = sites.last().context("no book")?;
     let mut figures = format!("{machine}\n");
-    for table in [
-        growth::measure(&sites, extent.requests).await,
-        lambda::measure(&artifacts, site, extent.starts).await,
-        container::measure(&artifacts, site, extent.rounds, extent.time).await,
-        hot_book::measure(container, extent.time).await,
-        cache::measure(&artifacts, site, 10 * extent.requests).await,
-        jobs::measure(&artifacts, site, large, extent.jobs).await,
-        events::measure(&artifacts, extent.jobs, extent.batches).await,
-    ] {
+    for part in PARTS {
+        if only.as_ref().is_some_and(|only| only != part) {
+            continue;
+        }
+        let table = match part {
+            "growth" => growth::measure(&sites, extent.requests).await,
+            "lambda" => lambda::measure(&artifacts, site, extent.starts).await,
+            "container" => container::measure(&artifacts, site, extent.rounds, extent.time).await,
+            "hot_book" => hot_book::measure(container, extent.time).await,
+            "cache" => cache::measure(&artifacts, site, 10 * extent.requests).await,
+            "jobs" => jobs::measure(&artifacts, site, large, extent.jobs).await,
+            _ => events::measure(&artifacts, extent.jobs, extent.batches).await,
+        };
         figures += &format!("\n{}", show(table?)?);
     }
     if let Some(zip) = &artifacts.zip {
@@ -110,7 +132,7 @@ async fn main() -> Result<()> {
     }
     let build = env::var_os("BENCH_BUILD").map(|_| build::measure());
     let build = build.transpose()?.map(show).transpose()?;
-    if !quick {
+    if !quick && only.is_none() {
         let docs = repository().join("docs");
         replace_block(&docs.join("DATA.md"), "units", &units)?;
         let benchmarks = docs.join("BENCHMARKS.md");
