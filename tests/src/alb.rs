@@ -8,10 +8,12 @@ mod answer;
 mod event;
 mod front;
 mod listener;
+mod rules;
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,8 +28,10 @@ pub use answer::MAX_ANSWER;
 pub use event::{alb_event, alb_health_check_event, api_gateway_v2_event};
 pub use front::{MAX_LAMBDA_BODY, trace_id};
 pub use listener::Listener;
+use rules::Choice;
+pub use rules::{Action, Condition, Counts, Rule};
 
-/// A target group with one target.
+/// A target of a group.
 #[derive(Clone, Debug)]
 pub enum Target {
     /// A container that listens here.
@@ -58,12 +62,25 @@ impl Default for Arrival {
     }
 }
 
-/// A load balancer with one rule: forward to weighted targets. Clones are the same load balancer.
+/// A load balancer: the rules of its listener, and the targets of its groups. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Alb {
-    targets: Arc<[Backend]>,
-    weights: Arc<Mutex<Weights>>,
+    state: Arc<Mutex<State>>,
     idle_timeout: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rules: Vec<Rule>,
+    groups: HashMap<String, Group>,
+    counts: Counts,
+}
+
+/// The targets of a group, and whose turn it is.
+#[derive(Debug, Default)]
+struct Group {
+    targets: Vec<Arc<Backend>>,
+    served: usize,
 }
 
 #[derive(Debug)]
@@ -72,13 +89,28 @@ enum Backend {
     Lambda(Arc<Sandboxes>),
 }
 
-#[derive(Debug)]
-struct Weights {
-    of: Vec<u32>,
-    served: u32,
+impl Backend {
+    fn new(target: Target) -> Self {
+        match target {
+            // How long to wait is for `forward` to say.
+            Target::Container(address) => {
+                Self::Container(Client::new(address).with_patience(Duration::MAX))
+            }
+            Target::Lambda(sandboxes) => Self::Lambda(sandboxes),
+        }
+    }
 }
 
 impl Alb {
+    /// A load balancer without rules: it answers 503.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            state: Arc::default(),
+            idle_timeout: Duration::from_mins(1),
+        }
+    }
+
     /// A load balancer that sends everything to one target.
     #[must_use]
     pub fn new(target: Target) -> Self {
@@ -88,19 +120,13 @@ impl Alb {
     /// A load balancer that shares requests out among targets by weight, without stickiness.
     #[must_use]
     pub fn weighted(targets: Vec<(Target, u32)>) -> Self {
-        let of = targets.iter().map(|(_, weight)| *weight).collect();
-        let backends = targets.into_iter().map(|(target, _)| match target {
-            // How long to wait is for `forward` to say.
-            Target::Container(address) => {
-                Backend::Container(Client::new(address).with_patience(Duration::MAX))
-            }
-            Target::Lambda(sandboxes) => Backend::Lambda(sandboxes),
-        });
-        Self {
-            targets: backends.collect(),
-            weights: Arc::new(Mutex::new(Weights { of, served: 0 })),
-            idle_timeout: Duration::from_mins(1),
+        let alb = Self::empty();
+        let weights: Vec<u32> = targets.iter().map(|(_, weight)| *weight).collect();
+        for (number, (target, _)) in targets.into_iter().enumerate() {
+            alb.register(&number.to_string(), vec![target]);
         }
+        alb.switch(&weights);
+        alb
     }
 
     /// The same load balancer with another idle time-out than 60 seconds, after which a container
@@ -111,11 +137,40 @@ impl Alb {
         self
     }
 
-    /// Gives the targets new weights, in the order in which they were named. Requests under way
-    /// stay where they are. Targets beyond the list get weight 0.
+    /// Gives the targets of [`Alb::weighted`] new weights, in the order in which they were named.
+    /// Requests under way stay where they are. Targets beyond the list get weight 0.
     pub fn switch(&self, weights: &[u32]) {
-        let mut current = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
-        current.of = weights.to_vec();
+        let groups = weights.iter().enumerate();
+        let forward = groups.map(|(number, weight)| (number.to_string(), *weight));
+        self.apply(vec![Rule::new(Action::Forward(forward.collect()))]);
+    }
+
+    /// Follows these rules from now on, in this order. What none is for is answered 503.
+    pub fn apply(&self, rules: Vec<Rule>) {
+        let mut state = self.state();
+        // Where nothing has changed, whose turn it is stays.
+        if state.rules != rules {
+            state.rules = rules;
+        }
+    }
+
+    /// Makes these the targets of a group; requests under way stay where they are.
+    pub fn register(&self, group: &str, targets: Vec<Target>) {
+        let targets = targets.into_iter().map(Backend::new).map(Arc::new);
+        self.state()
+            .groups
+            .entry(group.to_owned())
+            .or_default()
+            .targets = targets.collect();
+    }
+
+    /// What it has counted since the last time.
+    pub fn take_counts(&self) -> Counts {
+        std::mem::take(&mut self.state().counts)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends one request through, as from [`Arrival::default`].
@@ -127,38 +182,33 @@ impl Alb {
     /// `server: awselb/2.0` and a page of HTML.
     pub async fn send_from(&self, request: Request, arrival: Arrival) -> Response {
         let is_head = request.method == "HEAD";
-        let Some(backend) = self.pick() else {
-            return answer::own(503);
+        let (mut response, group) = match front::admit(request, arrival) {
+            Err(status) => (answer::own(status), None),
+            Ok(request) => self.route(request).await,
         };
-        let answered = match front::admit(request, arrival) {
-            Err(status) => Err(status),
-            Ok(request) => match backend {
-                Backend::Container(client) => self.forward(client, request).await,
-                Backend::Lambda(sandboxes) => invoke(sandboxes, &request).await,
-            },
-        };
-        let mut response = answered.unwrap_or_else(answer::own);
+        self.state().counts.note(group, response.status);
         if is_head {
             response.body.clear();
         }
         response
     }
 
-    /// The next target in turn: of every run of as many requests as the weights' sum, each target
-    /// gets its weight. A real load balancer draws lots.
-    fn pick(&self) -> Option<&Backend> {
-        let mut weights = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
-        let total: u32 = weights.of.iter().sum();
-        let mut ticket = weights.served.checked_rem(total)?;
-        weights.served = weights.served.wrapping_add(1);
-        let mut choice = weights.of.iter().zip(self.targets.iter());
-        choice.find_map(|(weight, target)| match ticket.checked_sub(*weight) {
-            Some(rest) => {
-                ticket = rest;
-                None
-            }
-            None => Some(target),
-        })
+    /// The answer, and the group that gave it.
+    async fn route(&self, request: Request) -> (Response, Option<String>) {
+        let chosen = self.state().choose(&request);
+        let (group, backend) = match chosen {
+            Choice::Nobody => return (answer::own(503), None),
+            Choice::Fixed(response) => return (response, None),
+            Choice::Target(group, backend) => (group, backend),
+        };
+        let answered = match &*backend {
+            Backend::Container(client) => self.forward(client, request).await,
+            Backend::Lambda(sandboxes) => invoke(sandboxes, &request).await,
+        };
+        match answered {
+            Ok(response) => (response, Some(group)),
+            Err(status) => (answer::own(status), None),
+        }
     }
 
     async fn forward(&self, client: &Client, request: Request) -> Result<Response, u16> {

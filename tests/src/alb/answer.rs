@@ -88,16 +88,18 @@ pub(super) fn own(status: u16) -> Response {
     let body = format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
     );
+    fixed(status, "text/html", &body)
+}
+
+/// What a rule with a fixed response answers.
+pub(super) fn fixed(status: u16, content_type: &str, body: &str) -> Response {
+    let length = body.len().to_string();
+    let headers = [("content-type", content_type), ("content-length", &length)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_owned()));
     let mut response = Response {
         status,
-        headers: vec![
-            ("content-type".to_owned(), b"text/html".to_vec()),
-            (
-                "content-length".to_owned(),
-                body.len().to_string().into_bytes(),
-            ),
-        ],
-        body: body.into_bytes(),
+        headers: headers.to_vec(),
+        body: body.as_bytes().to_owned(),
     };
     sign(&mut response);
     response
