@@ -19,7 +19,10 @@ pub async fn run(settings: &Settings, metrics: PrometheusHandle) -> Result<()> {
     server::serve(
         api,
         contacts_http::router(app),
-        Options::default(),
+        Options {
+            linger: settings.listen.drain,
+            ..Options::default()
+        },
         draining,
         stop,
     )

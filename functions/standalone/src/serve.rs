@@ -1,7 +1,5 @@
 //! The service: the API over the embedded database, and its metrics.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use contacts_http::App;
 use contacts_http::server::{self, Options};
@@ -35,9 +33,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     let app = App::new(jobs, settings)?;
     let draining = app.draining();
     let router = contacts_http::router(app);
-    // No load balancer has to learn that this process leaves.
     let options = Options {
-        linger: Duration::ZERO,
+        linger: settings.listen.drain,
         ..Options::default()
     };
     let stop = async {

@@ -47,7 +47,7 @@ pub struct Options {
     /// After the shutdown signal, for how long new connections are still answered: a load balancer
     /// takes a while to learn that this process leaves.
     pub linger: Duration,
-    /// From the shutdown signal to the end, the lingering included; then connections are cut off.
+    /// From the end of the lingering to the end; then connections are cut off.
     pub drain: Duration,
 }
 
@@ -57,7 +57,7 @@ impl Default for Options {
             idle: Duration::from_secs(75),
             head: Duration::from_secs(10),
             max_connections: 4_096,
-            linger: Duration::from_secs(5),
+            linger: Duration::ZERO,
             drain: Duration::from_secs(25),
         }
     }
@@ -95,7 +95,6 @@ pub async fn serve(
     };
     door.accept_until(shutdown).await;
     draining.store(true, Ordering::Release);
-    let signalled = Instant::now();
     door.accept_until(sleep(options.linger)).await;
 
     let Door {
@@ -106,8 +105,9 @@ pub async fn serve(
     drop(listener);
     stop.send_replace(true);
     let all_done = async { while connections.join_next().await.is_some() {} };
+    let closed = Instant::now();
     // Those that are not done in time are cut off as the set is dropped.
-    let _ = timeout_at(signalled + options.drain, all_done).await;
+    let _ = timeout_at(closed + options.drain, all_done).await;
     Drained {
         cut_off: connections.len(),
     }

@@ -15,6 +15,7 @@ mod web;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use cache::CacheServer;
 pub use error::Error;
@@ -23,6 +24,7 @@ pub use source::Strings;
 
 const LISTEN: &str = "CONTACTS_LISTEN";
 const METRICS_LISTEN: &str = "CONTACTS_METRICS_LISTEN";
+const DRAIN_S: &str = "CONTACTS_DRAIN_S";
 const DATA_DIR: &str = "CONTACTS_DATA_DIR";
 const TOKEN: &str = "CONTACTS_TOKEN";
 const TABLE: &str = "CONTACTS_TABLE";
@@ -36,8 +38,9 @@ const OIDC_ISSUER: &str = "CONTACTS_OIDC_ISSUER";
 const OIDC_AUDIENCE: &str = "CONTACTS_OIDC_AUDIENCE";
 
 /// Every variable of this product, for finding the one that a misspelt name means.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     LISTEN,
+    DRAIN_S,
     METRICS_LISTEN,
     DATA_DIR,
     TOKEN,
@@ -104,6 +107,10 @@ pub struct Listen {
     pub listen: SocketAddr,
     /// `CONTACTS_METRICS_LISTEN`: address and port of `/metrics`. Default `127.0.0.1:5000`.
     pub metrics: SocketAddr,
+    /// `CONTACTS_DRAIN_S`: for how long after SIGTERM the API goes on accepting connections, 0 to 60
+    /// seconds: a load balancer sends some for as long as it has not heard that this task leaves.
+    /// Default 15, in standalone 0.
+    pub drain: Duration,
 }
 
 /// The data folder of the embedded database.
@@ -182,6 +189,7 @@ impl Settings {
             listen: Listen {
                 listen: address(strings, LISTEN, 8080)?,
                 metrics: address(strings, METRICS_LISTEN, 5000)?,
+                drain: drain(door, strings)?,
             },
             data: Data {
                 dir: strings
@@ -213,6 +221,17 @@ fn address(strings: &Strings, variable: &'static str, port: u16) -> Result<Socke
             |text| text.parse().ok(),
         )
         .map(|address| address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into()))
+}
+
+fn drain(door: Door, strings: &Strings) -> Result<Duration, Error> {
+    let seconds = strings.parse(DRAIN_S, "a number of seconds from 0 to 60", |text| {
+        text.parse().ok().filter(|seconds| *seconds <= 60)
+    })?;
+    let usual = match door {
+        Door::Standalone => 0,
+        _ => 15,
+    };
+    Ok(Duration::from_secs(seconds.unwrap_or(usual)))
 }
 
 fn token(strings: &Strings) -> Result<Option<Secret>, Error> {

@@ -17,6 +17,7 @@ fn standalone_needs_no_variable() {
     let settings = read(Door::Standalone, &[]).unwrap();
     assert_eq!(settings.listen.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.listen.metrics.to_string(), "127.0.0.1:5000");
+    assert_eq!(settings.listen.drain, Duration::ZERO);
     assert_eq!(settings.data.dir, PathBuf::from("./data"));
     assert!(settings.token.is_none());
     assert_eq!(settings.table.name, "contacts");
@@ -43,12 +44,28 @@ fn container_and_lambda_need_the_table() {
 }
 
 #[test]
+fn a_task_is_given_time_to_leave() {
+    let drain = |pairs: &[(&str, &str)]| {
+        let settings = read(Door::Container, pairs);
+        settings.map(|settings| settings.listen.drain.as_secs())
+    };
+    let table = (TABLE, "cm-dev");
+    assert_eq!(drain(&[table]).unwrap(), 15);
+    assert_eq!(drain(&[table, (DRAIN_S, "0")]).unwrap(), 0);
+    for wrong in ["-1", "61", "soon"] {
+        let error = drain(&[table, (DRAIN_S, wrong)]).unwrap_err().to_string();
+        assert!(error.contains("from 0 to 60"), "{error}");
+    }
+}
+
+#[test]
 fn every_variable_is_read() {
     let settings = read(
         Door::Container,
         &[
             (LISTEN, "0.0.0.0:80"),
             (METRICS_LISTEN, "[::1]:9000"),
+            (DRAIN_S, "20"),
             (DATA_DIR, "/srv/data"),
             (TOKEN, GOOD_TOKEN),
             (TABLE, "cm.prod_1"),
@@ -65,6 +82,7 @@ fn every_variable_is_read() {
     .unwrap();
     assert_eq!(settings.listen.listen.to_string(), "0.0.0.0:80");
     assert_eq!(settings.listen.metrics.to_string(), "[::1]:9000");
+    assert_eq!(settings.listen.drain, Duration::from_secs(20));
     assert_eq!(settings.data.dir, PathBuf::from("/srv/data"));
     assert_eq!(settings.token.unwrap().expose(), GOOD_TOKEN);
     assert_eq!(settings.table.name, "cm.prod_1");
