@@ -17,6 +17,7 @@ CACHE := $(HOME)/.cache/contact-manager
 LAMBDA := $(CACHE)/tools/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
 DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
 MOTO := $(CACHE)/tools/moto-$(MOTO_VERSION)
+INFRA := $(CACHE)/tools/infra-boto3-1.44.5
 PROMETHEUS := $(CACHE)/tools/prometheus
 CONTAINER_LINT := $(CACHE)/tools/container-lint-$(HADOLINT_VERSION)-$(CHECK_JSONSCHEMA_VERSION)
 
@@ -82,6 +83,8 @@ lint: rust $(DENY)/bin/cargo-deny ## check format, clippy, documentation, depend
 	cargo deny --log-level error check bans licenses sources
 	@command -v shellcheck >/dev/null || $(call apt-install,shellcheck)
 	shellcheck .ci/run
+	@command -v terraform >/dev/null || { echo "install Terraform 1.11 or later to check infra/" >&2; exit 2; }
+	terraform fmt -check -recursive infra
 
 .PHONY: fmt
 fmt: rust ## format the code
@@ -115,6 +118,26 @@ package-container: rust $(LAMBDA)/bin/cargo-lambda
 	for function in api worker; do \
 	  install -D -m 755 $(CACHE)/package/$$function-container/bootstrap dist/$$function-container; \
 	done
+
+# On AWS, or a simulator that AWS_ENDPOINT_URL names: see docs/DEPLOYMENT.md.
+.PHONY: deploy
+deploy: $(INFRA)/installed ## apply ENV= and release ZIP= (dist) and IMAGE=; asks unless YES=1
+	@$(infra-tool) deploy --env "$(ENV)" --image "$(IMAGE)" --zip "$(ZIP)" --yes "$(YES)" --step "$(STEP_S)"
+
+.PHONY: switch
+switch: $(INFRA)/installed ## move the traffic of ENV= TO= lambda, fargate or ec2; asks unless YES=1
+	@$(infra-tool) switch --env "$(ENV)" --to "$(TO)" --image "$(IMAGE)" --zip "$(ZIP)" --yes "$(YES)" \
+	  --step "$(STEP_S)" --standby "$(STANDBY)" --finish "$(FINISH)"
+
+.PHONY: destroy
+destroy: $(INFRA)/installed ## take ENV= away; asks unless YES=1
+	@$(infra-tool) destroy --env "$(ENV)" --yes "$(YES)"
+
+.PHONY: drill
+drill: test-tools package ## move a simulated environment through all targets under load, and say what clients saw
+	cargo run --quiet --package contacts-tests --example drill
+
+infra-tool = PYTHONPATH=infra/tools PYTHONDONTWRITEBYTECODE=1 exec $(INFRA)/bin/python -m contact_manager_infra
 
 .PHONY: redrive
 redrive: rust ## bring back the messages of the dead-letter queue of CONTACTS_QUEUE_URL and their jobs
@@ -196,6 +219,10 @@ $(LAMBDA)/bin/cargo-lambda:
 
 $(MOTO)/bin/moto_server:
 	$(call pip-install,$(MOTO),'moto[server]==$(MOTO_VERSION)')
+
+$(INFRA)/installed: infra/tools/requirements.txt
+	$(call pip-install,$(INFRA),--require-hashes --requirement infra/tools/requirements.txt)
+	@touch $@
 
 # Out of Debian's packages without installing them: that would start servers on every interface. Alertmanager
 # needs its templates from share/.

@@ -1,0 +1,22 @@
+output "bucket" {
+  description = "Name of the bucket, for the backends of the environments."
+  value       = module.bootstrap.bucket
+}
+
+output "backend" {
+  description = "What the environments' backend.hcl says."
+  value       = <<-EOT
+    bucket = "${module.bootstrap.bucket}"
+    region = "${var.region}"
+  EOT
+}
+
+output "plan_role_arn" {
+  description = "Role for workflows that plan; null without a repository."
+  value       = one(module.ci[*].plan_role_arn)
+}
+
+output "apply_role_arns" {
+  description = "Environment → role for workflows that apply; null without a repository."
+  value       = one(module.ci[*].apply_role_arns)
+}

@@ -1,0 +1,67 @@
+variable "name" {
+  description = "Prefix of every resource name, such as \"contact-manager-dev\"."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) >= 3 && length(var.name) <= 28
+    error_message = "name does not fit into every name that AWS allows: use 3 to 28 lower-case letters, digits and single hyphens between them, beginning with a letter."
+  }
+}
+
+variable "api_domain_name" {
+  description = "Name of the API's load balancer: its own domain, for which it has a certificate, or the one that AWS gave it."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9.-]+$", var.api_domain_name))
+    error_message = "api_domain_name is a name without protocol, port and path, such as \"api.example.com\"."
+  }
+}
+
+variable "api_https" {
+  description = "Whether the load balancer has a certificate for api_domain_name. Without one, tokens travel in plain text from CloudFront to it: for trying out only."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "domain" {
+  description = "The site's own name, its certificate in us-east-1, where CloudFront looks for it, and the Route 53 zone for its records, if they are to be made; null for CloudFront's own name."
+  type = object({
+    name            = string
+    certificate_arn = string
+    zone_id         = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.domain == null || can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.domain.name))
+    error_message = "domain.name is not a domain name; write it as in \"contacts.example.com\"."
+  }
+
+  validation {
+    condition     = var.domain == null || can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/", var.domain.certificate_arn))
+    error_message = "domain.certificate_arn is not a certificate that CloudFront can use: it takes those of ACM in us-east-1 only."
+  }
+}
+
+variable "price_class" {
+  description = "Which of CloudFront's locations serve: PriceClass_100 (North America and Europe), PriceClass_200 or PriceClass_All."
+  type        = string
+  default     = "PriceClass_100"
+  nullable    = false
+
+  validation {
+    condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.price_class)
+    error_message = "price_class is unknown to CloudFront; use PriceClass_100, PriceClass_200 or PriceClass_All."
+  }
+}
+
+variable "force_destroy" {
+  description = "Whether a destroy also deletes the files. For environments that come and go."
+  type        = bool
+  default     = false
+  nullable    = false
+}

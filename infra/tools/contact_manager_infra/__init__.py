@@ -1,0 +1,1 @@
+"""The commands that deploy an environment, move its traffic and take it away."""

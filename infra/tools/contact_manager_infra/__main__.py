@@ -1,0 +1,116 @@
+"""python3 -m contact_manager_infra deploy | switch | destroy
+
+The Makefile passes its variables as they are, so an option may be empty.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import sys
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import deploy, destroy, switch
+from .console import duration
+from .outcome import Outcome, Refused
+from .terraform import Terraform
+
+ENVIRONMENTS = pathlib.Path(__file__).parents[2] / "environments"
+
+
+def main(arguments=None):
+    options = _parser().parse_args(arguments)
+    environment = options.env
+    try:
+        folder = _folder(environment, options.environments)
+        zips, image = _zips(options, folder), {"image": options.image} if options.image else {}
+        terraform = Terraform(
+            folder, variables={**image, **(zips if options.zip else {})}, defaults={} if options.zip else zips
+        )
+        yes = "" if options.yes in ("0", "no") else options.yes
+        times = _times(options)
+        if options.command == "deploy":
+            deploy.run(environment, terraform, yes, times)
+        elif options.command == "switch":
+            switch.run(environment, terraform, options.to, yes, options.finish not in ("", "0"), times)
+        else:
+            destroy.run(environment, terraform, yes, times)
+        return 0
+    except Outcome as outcome:
+        return _end(options.command, outcome.word, outcome, outcome.code)
+    except (BotoCoreError, ClientError) as error:
+        return _end(options.command, "failed", error, 1)
+
+
+def _end(command, word, why, code):
+    print(f"{command} {word}: {' '.join(str(why).split())}", file=sys.stderr, flush=True)
+    return code
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="contact_manager_infra", description="Runs what make runs.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in (
+        ("deploy", "apply an environment and release what it runs"),
+        ("switch", "move an environment's traffic to another target"),
+        ("destroy", "take an environment away"),
+    ):
+        command = commands.add_parser(name, help=what, description=what, allow_abbrev=False)
+        command.add_argument("--env", default="", help="dev, staging, prod: a folder of infra/environments")
+        command.add_argument("--environments", type=pathlib.Path, default=ENVIRONMENTS, help=argparse.SUPPRESS)
+        command.add_argument("--image", default="", help="the image by digest (default: the one deployed)")
+        command.add_argument("--zip", default="", help="the folder of the functions' zips (default: dist)")
+        command.add_argument("--yes", default="", help="1: do not ask; for destroy in prod: prod")
+        command.add_argument("--lease", type=_seconds, help="after how long without a sign a process is dead (90)")
+        if name == "destroy":
+            continue
+        command.add_argument("--step", type=_seconds, help="how long each weight is looked at (180)")
+        command.add_argument("--look", type=_seconds, help="time between two looks (5)")
+        command.add_argument("--enough", type=int, help="requests after which a look is over; 0: never (1000)")
+        command.add_argument("--healthy", type=_seconds, help="how long a new side or version may take (15m)")
+        if name == "deploy":
+            continue
+        command.add_argument("--to", default="", help="lambda, fargate or ec2")
+        command.add_argument("--finish", default="", help="1: end the standby at once")
+        command.add_argument("--standby", type=_seconds, help="how long the old side waits (1h)")
+        command.add_argument("--smoke", type=_seconds, help="how long the smoke test may take to pass (60)")
+        command.add_argument("--drain", type=_seconds, help="how long requests under way may take (30)")
+    return parser
+
+
+def _seconds(text):
+    if not text:
+        return None
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _times(options):
+    given = {name: value for name, value in vars(options).items() if name in switch.Times.__annotations__}
+    return switch.Times(**{name: value for name, value in given.items() if value is not None})
+
+
+def _folder(environment, environments):
+    known = sorted(path.name for path in environments.iterdir() if path.is_dir()) if environments.is_dir() else []
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", environment) or environment not in known:
+        raise Refused(f"ENV={environment} is no environment: choose {', '.join(known)}")
+    return environments / environment
+
+
+def _zips(options, folder):
+    """The zips relative to the environment: an absolute path would be another one on each machine, and a change."""
+    path = pathlib.Path(options.zip) if options.zip else ENVIRONMENTS.parents[1] / "dist"
+    zips = {"api": path if path.is_file() else path / "api-lambda.zip"}
+    zips["worker"] = zips["api"].with_name("worker-lambda.zip")
+    missing = [str(file) for file in zips.values() if not file.is_file()]
+    if missing and options.zip:
+        raise Refused(f"there is no {missing[0]}: ZIP= names a folder with api-lambda.zip and worker-lambda.zip")
+    return {} if missing else {"zips": json.dumps({name: os.path.relpath(file, folder) for name, file in zips.items()})}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Applies an environment and brings the release to its users: `make deploy`.
+
+Containers are replaced by ECS, which goes back by itself when new tasks do not stay up. Of functions
+Terraform publishes a version, and the alias that callers call is moved here.
+"""
+
+import collections
+
+from .console import ask, catch_signals, say
+from .deployment import CONTAINERS, Aws, Deployment, Side
+from .lock import Lock
+from .outcome import Failed, RolledBack
+from .release import release
+from .rollout import Rollout
+from .terraform import TerraformFailed
+
+# What is billed by the hour, used or not. `make cost` knows the prices.
+BILLED = {
+    "aws_autoscaling_group": "group of hosts",
+    "aws_ecs_service": "service of tasks",
+    "aws_eip": "public address",
+    "aws_elasticache_replication_group": "cache",
+    "aws_kms_key": "key",
+    "aws_lb": "load balancer with its addresses",
+    "aws_nat_gateway": "NAT gateway",
+    "aws_secretsmanager_secret": "secret",
+    "aws_vpc_endpoint": "VPC endpoint",
+    "aws_wafv2_web_acl": "firewall",
+}
+
+
+def run(environment, terraform, yes, times):
+    catch_signals()
+    deployment = Deployment.of(terraform.open())
+    if deployment is None:
+        # There is no traffic yet that two could move at once; Terraform's own lock is enough.
+        apply(environment, terraform, yes)
+        return finish(environment, Deployment.of(terraform.outputs()))
+
+    aws = Aws(deployment)
+    lock = Lock(aws.ssm, deployment.lock_name, "deploy", times.lease)
+    lock.take()
+    terraform.tick = lock.renew
+    try:
+        try:
+            apply(environment, terraform, yes, confirmed=lock.renew)
+        except TerraformFailed:
+            for target in CONTAINERS:
+                if reason := Rollout(aws, Side(deployment, aws, target)).failure():
+                    raise RolledBack(reason) from None
+            raise
+        deployment = Deployment.of(terraform.outputs())
+        aws.follow(deployment)
+        for target in CONTAINERS:
+            Rollout(aws, Side(deployment, aws, target)).wait(times, lock.pause)
+        release(deployment, aws, times, lock.pause, live=aws.parameter.read().live == "lambda")
+        finish(environment, deployment)
+    finally:
+        lock.release()
+
+
+def apply(environment, terraform, yes, confirmed=lambda: None):
+    """Shows a plan, and applies that one."""
+    with terraform.plan() as plan:
+        changes, outputs_change = plan.changes()
+        if changes:
+            ask(f"{announce(environment, changes)} Go on? [y/N]", "y", yes)
+            confirmed()
+        else:
+            say("Terraform has no resource to change")
+        if changes or outputs_change:
+            plan.apply()
+
+
+def announce(environment, changes):
+    """What a plan does, and what it costs or deletes."""
+    actions = collections.Counter(action for _change, action in changes)
+    verbs = {"create": "creates", "update": "changes", "replace": "replaces", "delete": "deletes"}
+    does = ", ".join(f"{verb} {actions[action]}" for action, verb in verbs.items() if actions[action])
+    billed = collections.Counter(
+        BILLED[change["type"]] for change, action in changes if action == "create" and change["type"] in BILLED
+    )
+    gone = [change["address"] for change, action in changes if action in ("delete", "replace")]
+    costs = "adds nothing that is billed by the hour"
+    if billed:
+        costs = "is billed from now on for " + ", ".join(f"{count} {what}" for what, count in billed.items())
+    deletes = "deletes nothing"
+    if gone:
+        deletes = f"deletes {', '.join(gone[:10])}" + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
+    return f"{environment}: this {does} of its resources. It {costs}, and {deletes}."
+
+
+def finish(environment, deployment):
+    if deployment is None:
+        raise Failed(f"{environment} was applied, but has no output `traffic`: its outputs.tf must have one")
+    say(f"done: {environment} answers at {deployment.base_url}")

@@ -1,0 +1,316 @@
+"""Moves an environment's traffic from one target to another: `make switch`.
+
+    prepare   the new side is built beside the old one, as large as it, and passes the smoke test
+    weights   10, 50, 100 % of the traffic, each with looks
+    standby   the new side is live; the old one waits, ready to take the traffic back
+    remove    the old side goes
+
+`back` may follow each of the first three. The traffic parameter holds the step, so a switch that was
+interrupted, however hard, goes on when the same command is run again; with the old target it goes back.
+
+A plain `terraform apply` gives the rules the weights of the parameter, at any moment. So **the parameter
+never gives the new side more than the rules already do**: on the way up the rules are set first, on the
+way back the parameter. An apply in between takes a step back at worst, and never sends traffic to a side
+that has not carried as much before, or from which it is being taken away.
+"""
+
+import dataclasses
+import time
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import looks
+from .console import ask, catch_signals, in_words, say, wait
+from .deployment import CONTAINERS, Aws, Deployment, Side
+from .lock import Lock
+from .outcome import Failed, Interrupted, Refused, RolledBack, Trouble
+from .terraform import TerraformFailed
+from .traffic import TARGETS, all_on
+
+SHARES = (10, 50, 100)
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """All in seconds."""
+
+    step: float = 180
+    standby: float = 3600
+    look: float = 5
+    healthy: float = 900
+    smoke: float = 60
+    drain: float = 30
+    lease: float = 90
+    enough: int = 1000
+
+
+def run(environment, terraform, to, yes=False, finish=False, times=Times()):
+    if to not in TARGETS:
+        raise Refused(f"TO={to} is no target: choose {', '.join(TARGETS)}")
+    deployment = Deployment.of(terraform.open(release=False))
+    if deployment is None:
+        raise Refused(f"{environment} is not deployed: run make deploy ENV={environment} first")
+    aws = Aws(deployment)
+
+    catch_signals()
+    seen = aws.parameter.read()
+    task = decide(environment, seen, to)
+    ask(f"{announce(environment, task, seen, times, finish)} Go on? [y/N]", "y", yes)
+
+    lock = Lock(aws.ssm, deployment.lock_name, f"switch {task['from']} -> {task['to']}", times.lease)
+    # A standby only waits: whoever ends it or takes it back need not wait with it.
+    relieves = finish or to == task["from"]
+    lock.take(relieve=lambda holder: relieves and holder.get("step") == "standby")
+    terraform.tick = lock.renew
+    try:
+        if aws.parameter.read() != seen:
+            raise Refused("the traffic has changed meanwhile: run this again")
+        Switch(environment, deployment, aws, terraform, lock, seen, task, to, finish, times).run()
+    except Interrupted as interrupted:
+        raise interrupted.saying(_how_to_go_on(environment, aws.parameter.read())) from None
+    finally:
+        lock.release()
+
+
+def decide(environment, traffic, to):
+    """From where to where, and at which step to begin; or raises why there is nothing to do."""
+    unfinished = traffic.switch
+    if unfinished is None:
+        if to != traffic.live:
+            return {"from": traffic.live, "to": to, "step": "prepare"}
+        if not traffic.standby:
+            raise Refused(f"{to} is live in {environment} already")
+        # Nobody but a person's hand leaves this: what is on standby goes.
+        return {"from": traffic.standby[0], "to": to, "step": "remove"}
+    begun = {"from": unfinished["from"], "to": unfinished["to"], "step": unfinished["step"]}
+    again = f"make switch ENV={environment} TO={begun['to']}"
+    if to == begun["to"]:
+        return begun
+    if to != begun["from"]:
+        raise Refused(
+            f"the switch {begun['from']} -> {begun['to']} is not finished: "
+            f"finish it with {again}, or take it back with TO={begun['from']}"
+        )
+    if begun["step"] == "remove":
+        raise Refused(f"{to} is being removed and cannot take the traffic back: finish with {again}, then switch")
+    return {**begun, "step": "back"}
+
+
+def announce(environment, task, traffic, times, finish):
+    old, new, step = task["from"], task["to"], task["step"]
+    if step == "remove":
+        return f"{environment}: {new} is live. This deletes {old}, which is on standby."
+    if step == "back":
+        return f"{environment}: this gives {old} all traffic again, at once, and deletes {new}."
+    standby = "at once" if finish or not times.standby else f"after {in_words(times.standby)} on standby"
+    if step == "standby":
+        return f"{environment}: {new} is live. This deletes {old} {standby}."
+    return (
+        f"{environment}: {old} has {traffic.weights[old]} % of the traffic. This builds {new} beside it, moves the "
+        f"traffic in steps of {', '.join(map(str, SHARES))} %, each looked at for {in_words(times.step)}, and deletes "
+        f"{old} {standby}. Until then both are billed."
+    )
+
+
+def _how_to_go_on(environment, traffic):
+    weights = ", ".join(f"{target} {weight} %" for target, weight in traffic.weights.items() if weight)
+    text = f"the traffic in {environment} goes to {weights}"
+    if traffic.switch is None:
+        return f"{text}; nothing is unfinished"
+    begun = traffic.switch
+    return (
+        f"{text}, the switch is at its step {begun['step']}; go on with make switch ENV={environment} "
+        f"TO={begun['to']}, take it back with TO={begun['from']}"
+    )
+
+
+class Switch:
+    def __init__(self, environment, deployment, aws, terraform, lock, traffic, task, to, finish, times):
+        self.environment, self.deployment, self.aws = environment, deployment, aws
+        self.terraform, self.lock, self.traffic = terraform, lock, traffic
+        self.old, self.new, self.step = task["from"], task["to"], task["step"]
+        self.asked_back = to == self.old
+        self.finish, self.times = finish, times
+        self.side = Side(deployment, aws, self.new)
+        self.view = None
+
+    def run(self):
+        say(f"{self.environment}: switch {self.old} -> {self.new}, from its step {self.step}")
+        try:
+            if self.step == "prepare":
+                self.prepare()
+            if self.step == "weights":
+                self.shift()
+            if self.step == "standby":
+                self.stand_by()
+        except Trouble as trouble:
+            self.go_back(str(trouble))
+        except (BotoCoreError, ClientError) as error:
+            # Traffic that nobody can look at moves no further.
+            self.go_back(f"AWS does not answer as it should ({error})")
+        else:
+            if self.step == "back":
+                self.go_back((self.traffic.switch or {}).get("reason"))
+            else:
+                self.remove()
+
+    # The steps.
+
+    def prepare(self):
+        untouched = None if self.traffic.switch else self.traffic
+        needed = Side(self.deployment, self.aws, self.old).running() if self.new in CONTAINERS else {}
+        self.note("prepare", standby=[self.new], desired={self.new: needed} if needed else {})
+        try:
+            plan = self.terraform.plan(quiet=True, target=self.new)
+        except TerraformFailed:
+            if untouched:
+                self.aws.parameter.write(untouched)
+            raise
+        try:
+            with plan:
+                plan.apply()
+        except TerraformFailed as error:
+            raise Trouble(f"{self.new} could not be built ({error})") from None
+        # What was built is known only now.
+        self.deployment = Deployment.of(self.terraform.outputs())
+        self.aws.follow(self.deployment)
+        self.side = Side(self.deployment, self.aws, self.new)
+
+        say(f"waiting until {self.new} is healthy")
+        self.until(self.side.unready, self.times.healthy)
+        say(f"trying {self.new} through the load balancer")
+        self.until(self.side.smoke, self.times.smoke)
+        self.note("weights")
+
+    def shift(self):
+        for share in SHARES:
+            # A resumed switch looks again at the share that it had reached.
+            if share >= self.traffic.weights[self.new]:
+                self.look()
+                self.give(share)
+                self.watch(self.times.step, self.times.enough)
+        self.note("standby", live=self.new, standby=[self.old])
+
+    def stand_by(self):
+        left = 0 if self.finish else max(self.times.standby - self.age(), 0)
+        say(f"{self.new} is live")
+        if left:
+            say(f"{self.old} stays on standby for {in_words(round(left))}; FINISH=1 ends that at once")
+        self.watch(left)
+
+    def remove(self):
+        if self.traffic.standby:
+            self.drain()
+            # A plain apply may have set the rules back by a step while they were ahead of the parameter.
+            self.aws.rules.give(self.traffic.weights)
+            self.note("remove", standby=[], desired={})
+        say(f"removing {self.old}")
+        self.clean(self.new)
+        say(f"done: {self.new} is live in {self.environment}, {self.old} is gone")
+        say(f'set target = "{self.new}" in the environment\'s variables: a deploy that wants another target stops')
+
+    def go_back(self, reason):
+        """Takes the traffic back in one go, then removes the new side. Ends the command."""
+        reason = " ".join((reason or "it was asked for").split())
+        say(f"back to {self.old}: {reason}")
+        deadline = time.monotonic() + self.times.healthy
+        while errors := list(self.move_back(reason)):
+            if time.monotonic() >= deadline:
+                raise Failed(f"the traffic could not be taken back, run this again at once: {errors[0]}")
+            wait(1)
+        say(f"{self.old} has all traffic; removing {self.new}")
+        if self.traffic.standby:
+            self.drain()
+            self.note("back", standby=[], desired={})
+        self.clean(self.old)
+        text = f"{self.old} is live in {self.environment}, {self.new} is gone: {reason}"
+        if not self.asked_back:
+            raise RolledBack(text)
+        say(f"done: {text}")
+
+    def move_back(self, reason):
+        # The rules move even if the parameter cannot be written.
+        try:
+            if (self.traffic.switch or {}).get("step") != "back":
+                self.note("back", reason, live=self.old, weights=all_on(self.old), standby=[self.new])
+        except (BotoCoreError, ClientError) as error:
+            yield error
+        try:
+            self.aws.rules.give(all_on(self.old))
+        except (BotoCoreError, ClientError) as error:
+            yield error
+
+    # What they are made of.
+
+    def note(self, step, reason=None, **changes):
+        """Writes how far we are. The lock comes first: whoever lost it must write nothing more."""
+        before = self.traffic.switch or {}
+        since = before["since"] if before.get("step") == step else _now()
+        begun = {"from": self.old, "to": self.new, "step": step, "since": since}
+        if reason := reason or before.get("reason"):
+            begun["reason"] = reason
+        traffic = dataclasses.replace(self.traffic, switch=begun, **changes)
+        self.lock.renew(step)
+        self.aws.parameter.write(traffic)
+        self.traffic, self.step = traffic, step
+
+    def give(self, share):
+        weights = {**all_on(self.old), self.old: 100 - share, self.new: share}
+        self.lock.renew("weights")
+        self.aws.rules.give(weights)
+        if self.traffic.weights != weights:
+            self.note("weights", weights=weights)
+        say(f"{self.new} has {share} % of the traffic, {self.old} {100 - share} %")
+
+    def look(self):
+        """From when on errors count: since the traffic began to move, for all later steps."""
+        if self.view is None:
+            alb, groups = self.deployment.alb_arn, self.deployment.groups_of(self.new).values()
+            self.view = looks.Looks(
+                self.aws.cloudwatch,
+                [*(looks.target_errors(alb, group, self.new) for group in groups), looks.load_balancer_errors(alb)],
+                [looks.target_requests(alb, group) for group in groups],
+                forgiven=self.side.smoke_errors,
+            )
+        return self.view
+
+    def watch(self, seconds, enough=0):
+        try:
+            self.look().watch(seconds, self.times.look, enough, self.lock.pause, also=self.side.unhealthy)
+        except Trouble as trouble:
+            raise Trouble(f"{trouble}, at {self.traffic.weights[self.new]} % of the traffic") from None
+
+    def until(self, lacking, seconds):
+        """Waits until nothing is lacking."""
+        deadline = time.monotonic() + seconds
+        while reason := lacking():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Trouble(f"after {in_words(seconds)} {reason}")
+            self.lock.pause(min(1, left))
+
+    def age(self):
+        """For how long we have been at this step."""
+        return max(_now() - (self.traffic.switch or {}).get("since", 0), 0)
+
+    def drain(self):
+        """Requests that are under way get as long as a target group gives them."""
+        self.lock.pause(max(self.times.drain - self.age(), 0))
+
+    def clean(self, live):
+        """Takes away what is neither live nor on standby, and then the note of this switch."""
+        try:
+            with self.terraform.plan(quiet=True, target=live) as plan:
+                plan.apply()
+        except TerraformFailed as error:
+            gone = self.old if live == self.new else self.new
+            raise (RolledBack if live == self.old else Failed)(
+                f"{live} is live, but {gone} could not be removed ({error}); "
+                f"run make switch ENV={self.environment} TO={live} again"
+            ) from None
+        self.lock.renew("done")
+        self.aws.parameter.write(dataclasses.replace(self.traffic, switch=None))
+
+
+def _now():
+    return round(time.time())
