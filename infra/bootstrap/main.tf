@@ -8,6 +8,14 @@ module "bootstrap" {
   force_destroy = var.force_destroy
 }
 
+# One for all environments: what was tried in staging is what prod runs.
+module "registry" {
+  source = "../modules/registry"
+
+  name         = var.name
+  force_delete = var.force_destroy
+}
+
 module "ci" {
   source = "../modules/ci"
   count  = var.github == null ? 0 : 1

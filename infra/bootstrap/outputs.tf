@@ -11,6 +11,11 @@ output "backend" {
   EOT
 }
 
+output "repository_url" {
+  description = "Where images are pushed to."
+  value       = module.registry.repository_url
+}
+
 output "plan_role_arn" {
   description = "Role for workflows that plan; null without a repository."
   value       = one(module.ci[*].plan_role_arn)

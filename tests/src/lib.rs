@@ -3,8 +3,10 @@
 pub mod alb;
 pub mod app;
 pub mod client;
+pub mod cloud;
 pub mod contract;
 pub mod differences;
+pub mod drill;
 pub mod dynamodb_local;
 pub mod faults;
 pub mod lambda_runtime;
@@ -12,6 +14,7 @@ pub mod moto;
 pub mod oidc;
 pub mod process;
 pub mod redis;
+pub mod task;
 pub mod tools;
 pub mod twins;
 pub mod vcards;

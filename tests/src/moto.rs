@@ -156,7 +156,7 @@ impl Moto {
     }
 
     /// Says one line to it, and waits for the answer for a moment.
-    fn tell(&self, line: &Value) -> Result<Value> {
+    pub(crate) fn tell(&self, line: &Value) -> Result<Value> {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         script.ask(line)
     }
@@ -195,6 +195,12 @@ impl Moto {
             (QueueAttributeName::RedrivePolicy, redrive.to_string()),
         ];
         Queue::create(self.sqs(), name, attributes).await
+    }
+
+    /// The queue of this ARN.
+    pub(crate) async fn queue_of(&self, arn: &str) -> Result<Queue> {
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        Queue::find(self.sqs(), name).await
     }
 
     /// A new standard topic.
@@ -264,7 +270,10 @@ impl Topic {
 }
 
 /// The Python that has moto: on the path that the Makefile sets, or where it puts it.
-fn python() -> Result<PathBuf> {
+///
+/// # Errors
+/// If there is none.
+pub fn python() -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let tools =
         PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache/contact-manager/tools");

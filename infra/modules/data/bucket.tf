@@ -1,6 +1,8 @@
 # Objects: exports of the table, and whatever is too large for an item.
 
 resource "aws_s3_bucket" "objects" {
+  #checkov:skip=CKV_AWS_19:The resource of its own below encrypts it.
+  #checkov:skip=CKV_AWS_145:Without key_arn AWS's own key does.
   #checkov:skip=CKV_AWS_18:CloudTrail records who manages the bucket; reads are those of the account's own roles.
   #checkov:skip=CKV_AWS_144:The table is replicated where replicas are wanted; exports can be made anew from it.
   #checkov:skip=CKV2_AWS_62:Nothing waits for objects to appear.

@@ -3,6 +3,7 @@ data "aws_partition" "current" {}
 
 # Attribute for attribute what shared/store/src/client.rs makes where Terraform does not.
 resource "aws_dynamodb_table" "contacts" {
+  #checkov:skip=CKV_AWS_28:Whoever calls the module decides; it is off in dev alone.
   #checkov:skip=CKV_AWS_119:Encrypted in any case: without key_arn by a key that AWS owns and that costs nothing.
   name                        = "${var.name}-contacts"
   billing_mode                = "PAY_PER_REQUEST"

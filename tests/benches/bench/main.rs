@@ -2,8 +2,8 @@
 //!
 //! Prints its tables and writes them into `docs/BENCHMARKS.md` and `docs/DATA.md`. `BENCH_QUICK=1`
 //! tries the benchmark itself: development builds, small books, short runs, nothing written.
-//! `BENCH_BUILD=1` measures the builds as well. `BENCH_ONLY=growth`, `jobs` or another of the parts
-//! measures that one and writes nothing.
+//! `BENCH_BUILD=1` measures the builds, and nothing else. `BENCH_ONLY=growth`, `jobs` or another of the
+//! parts measures that one and writes nothing.
 
 mod artifacts;
 mod bare;
@@ -90,6 +90,11 @@ async fn main() -> Result<()> {
     }
     let machine = machine::describe();
     say(&machine)?;
+    let benchmarks = repository().join("docs/BENCHMARKS.md");
+    if env::var_os("BENCH_BUILD").is_some() {
+        let builds = show(build::measure()?)?;
+        return replace_block(&benchmarks, "builds", &format!("{machine}\n\n{builds}"));
+    }
     let (extent, artifacts) = if quick {
         (QUICK, Artifacts::development()?)
     } else {
@@ -130,16 +135,9 @@ async fn main() -> Result<()> {
         sizes.row(["`worker-container`".to_owned(), size(&artifacts.worker)?]);
         figures += &format!("\n{}", show(sizes)?);
     }
-    let build = env::var_os("BENCH_BUILD").map(|_| build::measure());
-    let build = build.transpose()?.map(show).transpose()?;
     if !quick && only.is_none() {
-        let docs = repository().join("docs");
-        replace_block(&docs.join("DATA.md"), "units", &units)?;
-        let benchmarks = docs.join("BENCHMARKS.md");
+        replace_block(&repository().join("docs/DATA.md"), "units", &units)?;
         replace_block(&benchmarks, "figures", &figures)?;
-        if let Some(build) = build {
-            replace_block(&benchmarks, "builds", &format!("{machine}\n\n{build}"))?;
-        }
     }
     Ok(())
 }

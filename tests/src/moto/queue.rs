@@ -49,6 +49,15 @@ impl Queue {
             create = create.attributes(name, value);
         }
         let url = create.send().await?.queue_url;
+        Self::at(sqs, url).await
+    }
+
+    pub(super) async fn find(sqs: Client, name: &str) -> Result<Self> {
+        let url = sqs.get_queue_url().queue_name(name).send().await?.queue_url;
+        Self::at(sqs, url).await
+    }
+
+    async fn at(sqs: Client, url: Option<String>) -> Result<Self> {
         let mut queue = Self {
             sqs,
             url: url.context("the queue has a URL")?,

@@ -6,19 +6,28 @@ once a second that a message has become visible again; here it does so at once.
 
 It confirms every subscription at once, sends no email and calls a URL while its caller waits. Here an
 email address and a URL stay pending until a line on standard input confirms them, and what they are
-sent is kept for another line to ask for. Further lines make a topic full or fail entries of a batch.
+sent is kept for another line to ask for. Further lines make a topic full or fail entries of a batch,
+read back what was applied to the account (applied.py), and say where its load balancer is and which
+targets are healthy (shim.py).
 """
 
 import functools
 import json
+import os
 import sys
 import threading
 import time
+
+# AWS's own policies, which roles refer to, are there only if asked for.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 from moto.core.exceptions import ServiceException
 from moto.server import ThreadedMotoServer
 from moto.sns.models import SNSBackend, Subscription, sns_backends
 from moto.sqs.models import Queue, SQSBackend
+
+import applied
+import shim
 
 
 def locked(method):
@@ -142,6 +151,17 @@ SNSBackend.publish_batch = publish_batch
 
 
 def told(line):
+    if "applied" in line:
+        return applied.read(url)
+    if "front" in line:
+        shim.front["address"] = line["front"]
+        return None
+    if "health" in line:
+        shim.health.clear()
+        shim.health.update(line["health"])
+        return None
+    if "sdk" in line:
+        return applied.call(url, **line["sdk"])
     with topics_lock:
         if "mailbox" in line:
             return mailboxes.get(line["mailbox"], [])
@@ -163,6 +183,7 @@ def told(line):
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 host, port = server.get_host_and_port()
-print(json.dumps({"ok": f"http://{host}:{port}"}), flush=True)
+url = f"http://{host}:{port}"
+print(json.dumps({"ok": url}), flush=True)
 for line in sys.stdin:
     print(json.dumps({"ok": told(json.loads(line))}), flush=True)

@@ -1,0 +1,19 @@
+# To try things in: small, cheap while idle, and gone with one destroy.
+
+module "stack" {
+  source = "../../modules/stack"
+
+  environment  = "dev"
+  target       = var.target
+  zips         = var.zips
+  image        = var.image
+  architecture = var.architecture
+  domain       = var.domain
+  settings     = var.settings
+  audit        = { budget = var.budget }
+
+  containers = { api = { min = 1, max = 4 }, worker = { min = 1, max = 2 } }
+  fargate    = { spot_percent = 100, on_demand_base = 0 }
+  ec2        = { on_demand_base = 0, spot_percent = 100 }
+  data       = { max_read_units = 1000, max_write_units = 1000 }
+}

@@ -1,0 +1,58 @@
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_data "aws_ssm_parameter" {
+    defaults = { insecure_value = "ami-1" }
+  }
+  mock_data "aws_default_tags" {
+    defaults = { tags = {} }
+  }
+}
+
+variables {
+  region = "eu-central-1"
+  image  = "contact-manager@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  zips   = { api = "../../modules/target-lambda/tests/empty.zip", worker = "../../modules/target-lambda/tests/empty.zip" }
+}
+
+run "dev_runs_on_lambda" {
+  command = plan
+
+  assert {
+    condition     = output.traffic.live == "lambda" && output.traffic.function_names.api == "contact-manager-dev-api" && output.site == null
+    error_message = "Dev must run on functions, without a site."
+  }
+}
+
+run "dev_runs_on_hosts_by_one_word" {
+  command = plan
+  variables {
+    target = "ec2"
+  }
+
+  assert {
+    condition     = output.traffic.cluster_names == { ec2 = "contact-manager-dev-ec2" }
+    error_message = "The target must be the one asked for."
+  }
+}
+
+run "a_target_is_one_of_three" {
+  command = plan
+  variables {
+    target = "ecs"
+  }
+  expect_failures = [var.target]
+}

@@ -1,0 +1,21 @@
+# As prod, so that what passes here passes there; smaller, and it may be destroyed.
+
+module "stack" {
+  source = "../../modules/stack"
+
+  environment  = "staging"
+  target       = var.target
+  zips         = var.zips
+  image        = var.image
+  architecture = var.architecture
+  domain       = var.domain
+  settings     = var.settings
+  audit        = { budget = var.budget, customer_managed_key = true }
+
+  network    = { nat = "single" }
+  edge       = { waf = { managed_rules = "block" } }
+  containers = { api = { min = 2, max = 4 }, worker = { min = 1, max = 2 } }
+  fargate    = { spot_percent = 80 }
+  cache      = { nodes = 1 }
+  site       = {}
+}

@@ -1,0 +1,149 @@
+variable "name" {
+  type        = string
+  description = "Prefix of every resource name, e.g. contact-manager-dev-ec2."
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,38}[a-z0-9]$", var.name)) && !can(regex("^(aws|ecs|fargate)", var.name))
+    error_message = "name must be 3 to 40 lower-case letters, digits and hyphens, beginning with a letter but not with aws, ecs or fargate, which capacity providers must not."
+  }
+}
+
+variable "cluster_name" {
+  type        = string
+  description = "The cluster that hosts join."
+}
+
+variable "vpc_id" {
+  type        = string
+  description = "The VPC of the hosts."
+}
+
+variable "subnet_ids" {
+  type        = list(string)
+  description = "Private subnets of the hosts."
+
+  validation {
+    condition     = length(var.subnet_ids) > 0
+    error_message = "subnet_ids must name at least one private subnet: does the network have private = true?"
+  }
+}
+
+variable "tasks" {
+  type        = number
+  description = "How many tasks may run at most outside a deployment. Hosts are for twice as many: a deployment starts new ones first."
+
+  validation {
+    condition     = var.tasks >= 1 && floor(var.tasks) == var.tasks
+    error_message = "tasks must be a whole number from 1."
+  }
+}
+
+variable "tasks_per_host" {
+  type        = number
+  default     = 2
+  description = "How many tasks a host holds. Each has a network interface of its own: t2.medium and t3.medium have three, one of which is the host's."
+  nullable    = false
+
+  validation {
+    condition     = var.tasks_per_host >= 1 && floor(var.tasks_per_host) == var.tasks_per_host
+    error_message = "tasks_per_host must be a whole number from 1: the network interfaces of the smallest type, less one."
+  }
+}
+
+variable "architecture" {
+  type        = string
+  default     = "x86_64"
+  description = "Processors of the hosts: x86_64 or arm64. The instance types must have them."
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture must be x86_64 or arm64."
+  }
+}
+
+variable "instance_types" {
+  type        = list(string)
+  default     = ["t3.medium", "t3a.medium", "t2.medium"]
+  description = "Types of hosts, several of the same size: the more there are, the rarer all of them run out on Spot."
+  nullable    = false
+
+  validation {
+    condition     = length(var.instance_types) > 0 && alltrue([for type in var.instance_types : can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", type))])
+    error_message = "instance_types must hold at least one type, e.g. t3.medium."
+  }
+}
+
+variable "on_demand_base" {
+  type        = number
+  default     = 1
+  description = "Hosts on demand before there is any on Spot."
+  nullable    = false
+
+  validation {
+    condition     = var.on_demand_base >= 0 && floor(var.on_demand_base) == var.on_demand_base
+    error_message = "on_demand_base must be a whole number from 0."
+  }
+}
+
+variable "spot_percent" {
+  type        = number
+  default     = 80
+  description = "Share of Spot among the hosts above the base."
+  nullable    = false
+
+  validation {
+    condition     = var.spot_percent >= 0 && var.spot_percent <= 100
+    error_message = "spot_percent must be from 0 to 100."
+  }
+}
+
+variable "volume_gb" {
+  type        = number
+  default     = 30
+  description = "Size of a host's volume."
+  nullable    = false
+
+  validation {
+    condition     = var.volume_gb >= 30
+    error_message = "volume_gb must be at least 30: the machine image has that size."
+  }
+}
+
+variable "session_manager" {
+  type        = bool
+  default     = false
+  description = "Whether hosts can be logged in to through Session Manager. There is no SSH."
+  nullable    = false
+}
+
+variable "ingress" {
+  type = map(object({
+    port = number
+    cidr = string
+  }))
+  default     = {}
+  description = "Who else may reach the hosts, by purpose, e.g. { node-exporter = { port = 9100, cidr = \"10.1.0.0/16\" } }. Tasks have addresses of their own and need nothing of it."
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for rule in var.ingress : can(cidrhost(rule.cidr, 0)) && !strcontains(rule.cidr, ":") && !endswith(rule.cidr, "/0")])
+    error_message = "ingress.cidr must be an IPv4 range of somebody, never of everybody (0.0.0.0/0)."
+  }
+
+  validation {
+    condition     = alltrue([for rule in var.ingress : rule.port >= 1 && rule.port <= 65535 && rule.port != 22])
+    error_message = "ingress.port must be from 1 to 65535 and not 22: set session_manager to log in."
+  }
+}
+
+variable "key_arn" {
+  type        = string
+  default     = null
+  description = "ARN of the KMS key that encrypts volumes and logs; null for the services' own encryption."
+
+  validation {
+    condition     = var.key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.key_arn))
+    error_message = "key_arn must be the ARN of a KMS key, or null."
+  }
+}

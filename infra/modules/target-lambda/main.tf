@@ -1,0 +1,98 @@
+# The two functions. What calls them is in api.tf and worker.tf.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  functions = {
+    api = {
+      zip                  = var.api.zip
+      memory               = var.api.memory
+      timeout              = var.api.timeout
+      environment          = var.api.environment
+      policy_json          = var.api.policy_json
+      reserved_concurrency = var.api.reserved_concurrency
+    }
+    worker = {
+      zip                  = var.worker.zip
+      memory               = var.worker.memory
+      timeout              = var.worker.timeout
+      environment          = var.worker.environment
+      policy_json          = var.worker.policy_json
+      reserved_concurrency = var.worker.reserved_concurrency
+    }
+  }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:14 days, as for every log of this product
+  #checkov:skip=CKV_AWS_158:key_arn decides; without one CloudWatch encrypts by itself
+  for_each = local.functions
+
+  # The name that Lambda writes to.
+  name              = "/aws/lambda/${var.name}-${each.key}"
+  retention_in_days = 14
+  kms_key_id        = var.key_arn
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:tracing decides; X-Ray costs by the request
+  #checkov:skip=CKV_AWS_115:reserved_concurrency decides; the account's limit is enough for most
+  #checkov:skip=CKV_AWS_116:nothing calls it asynchronously; the queue has its own dead letters
+  #checkov:skip=CKV_AWS_117:only the cache needs a VPC; without it a function starts faster and needs no NAT
+  #checkov:skip=CKV_AWS_173:key_arn decides; no variable is a secret, and Lambda encrypts them by itself
+  #checkov:skip=CKV_AWS_272:the workflow signs what it builds, and its role alone may deploy it
+  for_each = local.functions
+
+  function_name = "${var.name}-${each.key}"
+  role          = aws_iam_role.this[each.key].arn
+
+  filename         = each.value.zip
+  source_code_hash = filebase64sha256(each.value.zip)
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+
+  memory_size                    = each.value.memory
+  timeout                        = each.value.timeout
+  reserved_concurrent_executions = each.value.reserved_concurrency
+  kms_key_arn                    = var.key_arn
+  publish                        = true
+
+  environment {
+    variables = each.value.environment
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  # Its first line of log, and its network interfaces, need these.
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.service]
+}
+
+# Who calls a function calls this alias. A release moves it by weight, and back if it fails: so Terraform
+# publishes versions and leaves the alias where it is.
+resource "aws_lambda_alias" "live" {
+  for_each = aws_lambda_function.this
+
+  name             = "live"
+  function_name    = each.value.function_name
+  function_version = each.value.version
+
+  lifecycle {
+    ignore_changes = [function_version, routing_config]
+  }
+}

@@ -1,0 +1,262 @@
+//! Clients that go on while something happens to the service, and what they saw of it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, interval},
+};
+use uuid::Uuid;
+
+use crate::{
+    alb::Alb,
+    client::{Request, Response},
+    cloud::Cloud,
+};
+
+/// Clients at once.
+const CLIENTS: usize = 4;
+/// From one request of a client to its next.
+const PACE: Duration = Duration::from_millis(20);
+/// How often a request that failed is made again.
+const TRIES: usize = 50;
+
+const CONTACTS: &str = "/v1/books/default/contacts";
+
+/// What clients saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Requests made.
+    pub requests: u64,
+    /// Those that were not answered as they should have been.
+    pub failed: u64,
+    /// Contacts whose creation was acknowledged and that are not there.
+    pub lost: u64,
+    /// Contacts that are there more than once.
+    pub doubled: u64,
+    /// The longest that an answer took.
+    pub longest: Duration,
+}
+
+impl Report {
+    /// Whether nobody noticed anything.
+    #[must_use]
+    pub fn is_unharmed(&self) -> bool {
+        self.requests > 0 && (self.failed, self.lost, self.doubled) == (0, 0, 0)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            requests,
+            failed,
+            lost,
+            doubled,
+            longest,
+        } = self;
+        write!(
+            f,
+            "requests={requests} failed={failed} lost={lost} doubled={doubled} longest_ms={}",
+            longest.as_millis()
+        )
+    }
+}
+
+/// Applies the environment `dev` with this target, and no limit for clients, who are few and ask a lot.
+///
+/// # Errors
+/// If it cannot be applied, or what was applied does not run.
+pub async fn deploy(cloud: &Cloud, target: &str) -> Result<()> {
+    let settings = format!("target = \"{target}\"\nsettings = {{ rate_limit = 0 }}\n");
+    cloud.set("dev", &settings)?;
+    let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist");
+    let image = format!("contact-manager@sha256:{}", "a".repeat(64));
+    let what = ["deploy", "--env", "dev", "--zip", dist, "--image", &image];
+    run(cloud, &what, &["--step", "0"]).await
+}
+
+/// Moves the traffic while clients work.
+///
+/// # Errors
+/// If it is not moved, or what is live then does not run.
+pub async fn switch(cloud: &Cloud, token: &str, to: &str) -> Result<Report> {
+    let load = Load::start(&cloud.alb, token);
+    let times = [
+        "--step",
+        "1",
+        "--look",
+        "0.2",
+        "--standby",
+        "1",
+        "--drain",
+        "1",
+    ];
+    let switched = run(cloud, &["switch", "--env", "dev", "--to", to], &times).await;
+    let report = load.stop().await?;
+    switched.map(|()| report)
+}
+
+/// Takes the environment away.
+///
+/// # Errors
+/// If something stays.
+pub async fn destroy(cloud: &Cloud) -> Result<()> {
+    run(cloud, &["destroy", "--env", "dev"], &[]).await
+}
+
+async fn run(cloud: &Cloud, what: &[&str], times: &[&str]) -> Result<()> {
+    let (code, said) = cloud.tool(&[what, &["--yes", "1"], times].concat()).await?;
+    ensure!(code == 0, "{what:?} ended with {code}: {said}");
+    cloud.settle().await
+}
+
+/// Clients that create contacts and read them back through a load balancer until they are told to stop.
+#[derive(Debug)]
+pub struct Load {
+    alb: Alb,
+    token: String,
+    stop: Arc<AtomicBool>,
+    clients: JoinSet<Seen>,
+}
+
+/// What one client saw.
+#[derive(Debug, Default)]
+struct Seen {
+    report: Report,
+    /// The ids that were acknowledged, by UID.
+    made: BTreeMap<String, String>,
+}
+
+impl Load {
+    /// Starts them.
+    #[must_use]
+    pub fn start(alb: &Alb, token: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            clients.spawn(go_on(alb.clone(), token.to_owned(), Arc::clone(&stop)));
+        }
+        Self {
+            alb: alb.clone(),
+            token: token.to_owned(),
+            stop,
+            clients,
+        }
+    }
+
+    /// Stops them, and compares what they were told with what is there.
+    ///
+    /// # Errors
+    /// If the service does not answer afterwards.
+    pub async fn stop(mut self) -> Result<Report> {
+        self.stop.store(true, Ordering::Relaxed);
+        let (mut report, mut made) = (Report::default(), BTreeMap::new());
+        while let Some(seen) = self.clients.join_next().await {
+            let seen = seen?;
+            report.requests += seen.report.requests;
+            report.failed += seen.report.failed;
+            report.longest = report.longest.max(seen.report.longest);
+            made.extend(seen.made);
+        }
+        let there = self.all().await?;
+        for (uid, id) in &made {
+            let ids = there.get(uid).map_or(&[][..], Vec::as_slice);
+            report.lost += u64::from(!ids.contains(id));
+        }
+        report.doubled = there.values().map(|ids| ids.len() as u64 - 1).sum();
+        Ok(report)
+    }
+
+    /// The ids of all contacts by UID.
+    async fn all(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let mut there = BTreeMap::<String, Vec<String>>::new();
+        let mut cursor = String::new();
+        loop {
+            let page = format!("{CONTACTS}?limit=500{cursor}");
+            let page = self.alb.send(request("GET", &page, &self.token)).await;
+            ensure!(page.status == 200, "a page of the list is {}", page.status);
+            let page = page.json()?;
+            for item in page["items"].as_array().context("a page has items")? {
+                let id = item["id"].as_str().context("an item has an id")?;
+                let path = format!("{CONTACTS}/{id}");
+                let contact = self
+                    .alb
+                    .send(request("GET", &path, &self.token))
+                    .await
+                    .json()?;
+                let uid = contact["card"]["uid"]
+                    .as_str()
+                    .context("a card has a UID")?;
+                there.entry(uid.to_owned()).or_default().push(id.to_owned());
+            }
+            match page["cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(there),
+            }
+        }
+    }
+}
+
+fn request(method: &str, target: &str, token: &str) -> Request {
+    Request::new(method, target)
+        .header("host", "contacts.example")
+        .bearer(token)
+}
+
+async fn go_on(alb: Alb, token: String, stop: Arc<AtomicBool>) -> Seen {
+    let mut seen = Seen::default();
+    let mut pace = interval(PACE);
+    while !stop.load(Ordering::Relaxed) {
+        pace.tick().await;
+        let uid = format!("urn:uuid:{}", Uuid::new_v4());
+        let card = json!({"@type": "Card", "version": "1.0", "uid": uid, "name": {"full": uid}});
+        let create = request("POST", CONTACTS, &token)
+            .header("idempotency-key", &uid)
+            .json(&card);
+        let Some(created) = seen.ask(&alb, &create, 201).await else {
+            continue;
+        };
+        let Some(id) = created
+            .json()
+            .ok()
+            .and_then(|body| Some(body["id"].as_str()?.to_owned()))
+        else {
+            seen.report.failed += 1;
+            continue;
+        };
+        pace.tick().await;
+        let read = request("GET", &format!("{CONTACTS}/{id}"), &token);
+        seen.ask(&alb, &read, 200).await;
+        seen.made.insert(uid, id);
+    }
+    seen
+}
+
+impl Seen {
+    /// The answer with that status; each other one counts, and the request is made again.
+    async fn ask(&mut self, alb: &Alb, request: &Request, wanted: u16) -> Option<Response> {
+        let mut pace = interval(PACE);
+        pace.tick().await;
+        for _ in 0..TRIES {
+            let begun = Instant::now();
+            let answer = alb.send(request.clone()).await;
+            self.report.requests += 1;
+            self.report.longest = self.report.longest.max(begun.elapsed());
+            if answer.status == wanted {
+                return Some(answer);
+            }
+            self.report.failed += 1;
+            pace.tick().await;
+        }
+        None
+    }
+}

@@ -1,0 +1,134 @@
+"""What Terraform and `make switch` ask of AWS, and moto 5.2.5 forgets or does not answer.
+
+Each piece says what is missing. It adds answers and keeps what was sent; it decides nothing.
+"""
+
+import json
+from datetime import datetime, timezone
+
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult
+from moto.ecs.models import EC2ContainerServiceBackend, Service
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
+from moto.sqs.models import Queue
+
+# A queue's RedriveAllowPolicy is taken and never shown again: Terraform waits for it in vain.
+queue_attributes = Queue.attributes.fget
+
+
+def attributes(queue):
+    shown = queue_attributes(queue)
+    if getattr(queue, "redrive_allow_policy", None):
+        shown["RedriveAllowPolicy"] = queue.redrive_allow_policy
+    return shown
+
+
+Queue.attributes = property(attributes)
+Queue.redrive_allow_policy = None
+Queue.FIFO_ATTRIBUTES = [*Queue.FIFO_ATTRIBUTES, "RedriveAllowPolicy"]
+
+# Tags of scalable targets cannot be asked for.
+ApplicationAutoScalingResponse.list_tags_for_resource = lambda self: json.dumps({"Tags": {}})
+ApplicationAutoScalingResponse.tag_resource = lambda self: json.dumps({})
+ApplicationAutoScalingResponse.untag_resource = lambda self: json.dumps({})
+
+# Of a service, half of what it was created with is dropped, and its tasks stay pending for ever.
+KEPT = {
+    "capacityProviderStrategy": "capacity_provider_strategy",
+    "deploymentConfiguration": "deployment_configuration",
+    "enableECSManagedTags": "enable_ecs_managed_tags",
+    "enableExecuteCommand": "enable_execute_command",
+    "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
+    "availabilityZoneRebalancing": "availability_zone_rebalancing",
+    "placementStrategy": "placement_strategy",
+    "placementConstraints": "placement_constraints",
+}
+
+
+def steady(service):
+    """The service as it is when its deployment is over. The tests' own scheduler runs its tasks."""
+    service.running_count = service.desired_count
+    service.pending_count = 0
+    now = datetime.now(timezone.utc)
+    before = service.deployments[0] if service.deployments else {}
+    same = before.get("taskDefinition") == service.task_definition
+    service.deployments = [
+        {
+            "id": before["id"] if same else f"ecs-svc/{abs(hash((service.name, now)))}",
+            "status": "PRIMARY",
+            "taskDefinition": service.task_definition,
+            "desiredCount": service.desired_count,
+            "runningCount": service.desired_count,
+            "pendingCount": 0,
+            "failedTasks": 0,
+            "rolloutState": "COMPLETED",
+            "rolloutStateReason": "ECS deployment completed.",
+            "createdAt": before["createdAt"] if same else now,
+            "updatedAt": now,
+        }
+    ]
+    return service
+
+
+create_service_now = EC2ContainerServiceResponse.create_service
+
+
+def create_service(response):
+    # A strategy takes the place of a launch type.
+    result = create_service_now(response)
+    service = result.result["service"]
+    if response._get_param("capacityProviderStrategy"):
+        service.launch_type = None
+    for name, attribute in KEPT.items():
+        setattr(service, attribute, response._get_param(name))
+    steady(service)
+    return result
+
+
+EC2ContainerServiceResponse.create_service = create_service
+
+update_service_now = EC2ContainerServiceBackend.update_service
+
+
+def update_service(backend, properties):
+    return steady(update_service_now(backend, properties))
+
+
+EC2ContainerServiceBackend.update_service = update_service
+
+# Every registered target is healthy at once; here it is what the tests' load balancer has seen.
+health = {}
+
+describe_target_health_now = ELBv2Backend.describe_target_health
+
+
+def describe_target_health(backend, target_group_arn, targets):
+    answers = describe_target_health_now(backend, target_group_arn, targets)
+    for answer in answers:
+        seen = health.get(target_group_arn, {}).get(answer.instance_id)
+        if seen is not None:
+            answer.status = seen
+    return answers
+
+
+ELBv2Backend.describe_target_health = describe_target_health
+
+# The name of a load balancer resolves to nothing; here it is where the tests' own one listens.
+front = {}
+load_balancer_now = FakeLoadBalancer.__init__
+
+
+def load_balancer(balancer, *arguments, **named):
+    load_balancer_now(balancer, *arguments, **named)
+    balancer.dns_name = front.get("address", balancer.dns_name)
+
+
+FakeLoadBalancer.__init__ = load_balancer
+
+# A changed launch template makes Terraform ask for an instance refresh. No instance is here to be refreshed.
+AutoScalingResponse.start_instance_refresh = lambda self: ActionResult(
+    {"InstanceRefreshId": "00000000-0000-4000-8000-000000000000"}
+)
+AutoScalingResponse.describe_instance_refreshes = lambda self: ActionResult({"InstanceRefreshes": []})
