@@ -5,7 +5,7 @@ data "aws_partition" "current" {}
 resource "aws_dynamodb_table" "contacts" {
   #checkov:skip=CKV_AWS_28:Whoever calls the module decides; it is off in dev alone.
   #checkov:skip=CKV_AWS_119:Encrypted in any case: without key_arn by a key that AWS owns and that costs nothing.
-  name                        = "${var.name}-contacts"
+  name                        = coalesce(var.table_name, "${var.name}-contacts")
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "pk"
   range_key                   = "sk"

@@ -20,6 +20,17 @@ variable "key_arn" {
   }
 }
 
+variable "table_name" {
+  description = "The table's name; null for NAME-contacts. A table that was restored has another one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.table_name == null || can(regex("^[A-Za-z0-9._-]{3,255}$", var.table_name))
+    error_message = "table_name is no name of a table; use 3 to 255 letters, digits, dots, hyphens and underscores."
+  }
+}
+
 variable "deletion_protection" {
   description = "Whether DynamoDB refuses to delete the table."
   type        = bool

@@ -27,6 +27,7 @@ module "data" {
 
   name                   = local.name
   key_arn                = local.key_arn
+  table_name             = var.data.table_name
   deletion_protection    = var.deletion_protection
   force_destroy          = !var.deletion_protection
   point_in_time_recovery = var.data.point_in_time_recovery

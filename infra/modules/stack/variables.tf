@@ -219,6 +219,7 @@ variable "ec2" {
 
 variable "data" {
   type = object({
+    table_name             = optional(string)
     point_in_time_recovery = optional(bool, true)
     max_read_units         = optional(number)
     max_write_units        = optional(number)

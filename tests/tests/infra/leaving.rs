@@ -57,7 +57,7 @@ async fn nobody_notices_a_task_that_is_deregistered_after_its_sigterm() {
     )]))]);
     let targets = [leaving.address, staying.address].map(Target::Container);
     alb.register(GROUP, targets.to_vec());
-    let load = Load::start(&alb, &token);
+    let load = Load::start(&alb, &token).await.unwrap();
     leaving.process.signal(Signal::TERM);
     let ready = Client::new(leaving.address);
     let mut looks = interval(Duration::from_millis(5));

@@ -254,3 +254,22 @@ run "what_went_to_cold_storage_stays_there_for_ninety_days" {
   }
   expect_failures = [var.backup]
 }
+
+run "a_restored_table_takes_the_place_of_the_first" {
+  command = plan
+
+  variables { table_name = "contacts-restored" }
+
+  assert {
+    condition     = aws_dynamodb_table.contacts.name == "contacts-restored"
+    error_message = "The table's own name wins."
+  }
+}
+
+run "a_name_of_a_table_is_one" {
+  command = plan
+
+  variables { table_name = "no name" }
+
+  expect_failures = [var.table_name]
+}
