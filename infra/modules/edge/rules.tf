@@ -53,7 +53,7 @@ resource "aws_lb_target_group" "this" {
     matcher = "200"
     # Of a function each check is an invocation, and must be over before the next.
     interval            = each.value.target == "lambda" ? max(60, var.services[each.value.service].lambda_timeout + 1) : 30
-    timeout             = each.value.target == "lambda" ? min(30, var.services[each.value.service].lambda_timeout) : 5
+    timeout             = each.value.target == "lambda" ? max(2, min(30, var.services[each.value.service].lambda_timeout)) : 5
     healthy_threshold   = 2
     unhealthy_threshold = 2
   }

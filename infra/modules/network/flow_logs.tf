@@ -73,4 +73,7 @@ resource "aws_flow_log" "this" {
   iam_role_arn         = aws_iam_role.flow[0].arn
 
   tags = { Name = var.name }
+
+  # The first records would be refused.
+  depends_on = [aws_iam_role_policy.flow]
 }

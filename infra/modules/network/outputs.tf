@@ -6,6 +6,9 @@ output "vpc_id" {
 output "public_subnet_ids" {
   description = "Subnets of the load balancer, by zone."
   value       = [for zone in local.zones : aws_subnet.public[zone].id]
+
+  # A load balancer that faces the internet is refused before the subnets have a way there.
+  depends_on = [aws_route.internet, aws_route_table_association.public]
 }
 
 output "private_subnet_ids" {

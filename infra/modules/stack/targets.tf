@@ -29,7 +29,7 @@ locals {
 
   # What a new side begins with: what the old one runs, as far as its own scaling goes.
   tasks = { for side in local.container_sides : side => { for service, limits in { api = var.containers.api, worker = var.containers.worker } :
-    service => try(min(local.traffic.desired[side][service], limits.max), null)
+    service => try(max(limits.min, min(local.traffic.desired[side][service], limits.max)), null)
   } }
 }
 

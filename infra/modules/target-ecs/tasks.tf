@@ -110,6 +110,11 @@ resource "aws_ecs_task_definition" "this" {
       }) })
     }),
   ])
+
+  # The circuit breaker goes back to the revision before: it has to be there until the service has moved on.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_log_group" "service" {

@@ -1,4 +1,4 @@
-"""python3 -m contact_manager_infra deploy | switch | destroy
+"""python3 -m contact_manager_infra plan | deploy | switch | destroy | cost
 
 The Makefile passes its variables as they are, so an option may be empty.
 """
@@ -12,7 +12,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import deploy, destroy, switch
+from . import cost, deploy, destroy, plan, switch
 from .console import duration
 from .outcome import Outcome, Refused
 from .terraform import Terraform
@@ -22,13 +22,19 @@ ENVIRONMENTS = pathlib.Path(__file__).parents[2] / "environments"
 
 def main(arguments=None):
     options = _parser().parse_args(arguments)
-    environment = options.env
     try:
+        if options.command == "cost":
+            cost.run()
+            return 0
+        environment = options.env
         folder = _folder(environment, options.environments)
         zips, image = _zips(options, folder), {"image": options.image} if options.image else {}
         terraform = Terraform(
             folder, variables={**image, **(zips if options.zip else {})}, defaults={} if options.zip else zips
         )
+        if options.command == "plan":
+            plan.run(environment, terraform, options.drift not in ("", "0"))
+            return 0
         yes = "" if options.yes in ("0", "no") else options.yes
         times = _times(options)
         if options.command == "deploy":
@@ -52,7 +58,9 @@ def _end(command, word, why, code):
 def _parser():
     parser = argparse.ArgumentParser(prog="contact_manager_infra", description="Runs what make runs.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("cost", help="print what each target costs a month, and write it into docs/COST.md")
     for name, what in (
+        ("plan", "show what a deploy would do"),
         ("deploy", "apply an environment and release what it runs"),
         ("switch", "move an environment's traffic to another target"),
         ("destroy", "take an environment away"),
@@ -62,6 +70,9 @@ def _parser():
         command.add_argument("--environments", type=pathlib.Path, default=ENVIRONMENTS, help=argparse.SUPPRESS)
         command.add_argument("--image", default="", help="the image by digest (default: the one deployed)")
         command.add_argument("--zip", default="", help="the folder of the functions' zips (default: dist)")
+        if name == "plan":
+            command.add_argument("--drift", default="", help="1: end with 5 if there is anything to do")
+            continue
         command.add_argument("--yes", default="", help="1: do not ask; for destroy in prod: prod")
         command.add_argument("--lease", type=_seconds, help="after how long without a sign a process is dead (90)")
         if name == "destroy":

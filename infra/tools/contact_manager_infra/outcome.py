@@ -26,6 +26,13 @@ class Refused(Outcome):
     word = "refused"
 
 
+class Differs(Outcome):
+    """What there is, is not what was applied."""
+
+    code = 5
+    word = "found a difference"
+
+
 class TakenOver(Refused):
     """Another process holds the lock now."""
 

@@ -56,13 +56,13 @@ class Terraform:
             modules += module.get("child_modules", [])
         return found
 
-    def plan(self, destroy=False, quiet=False, **variables):
+    def plan(self, destroy=False, quiet=False, lock=True, **variables):
         """A plan to show and to apply, for a `with`. What is applied is what was shown."""
         plan = Plan(self)
         try:
             given = [f"-var={name}={value}" for name, value in {**self.variables, **variables}.items()]
-            how = ["-destroy"] if destroy else []
-            self._run(["plan", "-input=false", LOCK_TIMEOUT, f"-out={plan.file}", *how, *given], quiet=quiet)
+            how = [LOCK_TIMEOUT if lock else "-lock=false", *(["-destroy"] if destroy else [])]
+            self._run(["plan", "-input=false", f"-out={plan.file}", *how, *given], quiet=quiet)
         except BaseException:
             plan.folder.cleanup()
             raise

@@ -51,6 +51,9 @@ def services(client):
         if not arns:
             continue
         for service in client.describe_services(cluster=cluster, services=arns)["services"]:
+            # A service that was deleted is remembered for a while.
+            if service["status"] != "ACTIVE":
+                continue
             definition = client.describe_task_definition(taskDefinition=service["taskDefinition"])
             found.append({**service, "Definition": definition["taskDefinition"]})
     return found

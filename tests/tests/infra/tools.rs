@@ -1,4 +1,4 @@
-//! The tests of `infra/tools`, which are in its own language.
+//! The tests of `infra/tools` and of the workflows' shell, which are in another language.
 
 use std::{path::Path, process::Command};
 
@@ -6,9 +6,18 @@ use contacts_tests::moto;
 
 #[test]
 fn the_tools_do_what_their_tests_say() {
+    python_tests_pass("infra/tools/tests");
+}
+
+#[test]
+fn the_shell_of_the_workflows_does_what_its_tests_say() {
+    python_tests_pass(".github/tests");
+}
+
+fn python_tests_pass(folder: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let done = Command::new(moto::python().unwrap())
-        .args(["-m", "unittest", "discover", "infra/tools/tests"])
+        .args(["-m", "unittest", "discover", folder])
         .current_dir(root)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
