@@ -144,9 +144,12 @@ impl<'a> Draft<'a> {
     fn altered(&self, members: &Map<String, Json>) -> HashSet<usize> {
         let made = properties(members, self.version);
         let (lost, added) = self.wanted.compare(&made);
-        let lost = self.groups.of_items(lost);
-        if !lost.is_empty() {
-            return lost;
+        // Of those that are alike, one that is kept anyway may be called lost in place of one that is shown.
+        for lost in [lost.clone(), self.wanted.alike(&lost)] {
+            let lost = self.groups.of_items(lost);
+            if lost.iter().any(|group| self.is_active(*group)) {
+                return lost;
+            }
         }
         let added: Vec<_> = added
             .into_iter()

@@ -1,6 +1,6 @@
 //! What an import has to give back, compared with what an export would.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::members::Item;
 use crate::plan::Way;
@@ -33,6 +33,15 @@ impl Wanted {
             of,
             has_uid,
         }
+    }
+
+    /// All items that are equal to one of these.
+    pub(crate) fn alike(&self, items: &[usize]) -> Vec<usize> {
+        let classes: HashSet<usize> = items.iter().map(|at| self.of[*at]).collect();
+        let all = self.of.iter().enumerate();
+        all.filter(|(_, class)| classes.contains(class))
+            .map(|(at, _)| at)
+            .collect()
     }
 
     /// The items that are not among `made`, and what is too much there.

@@ -186,4 +186,9 @@ host, port = server.get_host_and_port()
 url = f"http://{host}:{port}"
 print(json.dumps({"ok": url}), flush=True)
 for line in sys.stdin:
-    print(json.dumps({"ok": told(json.loads(line))}), flush=True)
+    try:
+        answer = {"ok": told(json.loads(line))}
+    except Exception as error:
+        # In the middle of an apply something can be gone between two questions.
+        answer = {"error": repr(error)}
+    print(json.dumps(answer), flush=True)

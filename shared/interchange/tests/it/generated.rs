@@ -177,3 +177,16 @@ proptest! {
         check("4.0", &lines);
     }
 }
+
+#[test]
+fn empty_names_in_a_language_come_out_as_often_as_they_went_in() {
+    for version in ["2.1", "3.0", "4.0"] {
+        check(
+            version,
+            &[
+                "N;LANGUAGE=de-AT:".to_owned(),
+                "N;LANGUAGE=de-AT:".to_owned(),
+            ],
+        );
+    }
+}
