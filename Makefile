@@ -68,6 +68,10 @@ test: test-tools ## run every test, on both targets and both databases
 test-fast: rust ## run the tests that start no process
 	@$(call cargo-test,--workspace --all-features --exclude contacts-tests --lib --bins)
 
+.PHONY: test-environment
+test-environment: test-tools package ## apply an environment to a simulated account, run it, move it and destroy it
+	cargo test --package contacts-tests --test infra -- --ignored
+
 .PHONY: soak
 soak: test-tools ## delete a book of 5,000 contacts with a worker that is killed again and again
 	TEST_CARDS=5000 cargo test --package contacts-tests --test jobs killed::a_book_is_deleted

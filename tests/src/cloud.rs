@@ -200,7 +200,7 @@ impl Cloud {
     /// Waits until what was applied runs and is healthy.
     ///
     /// # Errors
-    /// If that takes more than a minute: what is amiss.
+    /// If that takes more than three minutes: what is amiss.
     pub async fn settle(&self) -> Result<()> {
         let begun = Instant::now();
         let mut looks = interval(BEAT);
@@ -211,7 +211,7 @@ impl Cloud {
             let Some(trouble) = self.state.lock().await.trouble.clone() else {
                 return Ok(());
             };
-            if begun.elapsed() > Duration::from_mins(1) {
+            if begun.elapsed() > Duration::from_mins(3) {
                 bail!("{trouble}");
             }
         }

@@ -306,12 +306,12 @@ async fn tour(level: &str) {
         .unwrap();
     assert_eq!(ended.code(), Some(0));
     let logs = server.process.output().to_string();
-    for mark in tour
-        .given
-        .iter()
-        .map(String::as_str)
-        .chain([MARK, &MARK.to_uppercase(), "71717"])
-    {
+    for mark in tour.given.iter().map(String::as_str).chain([
+        MARK,
+        &MARK.to_uppercase(),
+        "71717 71717",
+        "7171771717",
+    ]) {
         for (name, text) in [("log", &logs), ("metrics", &metrics)] {
             let line = text.lines().find(|line| line.contains(mark));
             assert_eq!(line, None, "{mark} is in the {name}");
