@@ -149,7 +149,13 @@ impl Alb {
     pub fn apply(&self, rules: Vec<Rule>) {
         let mut state = self.state();
         // Where nothing has changed, whose turn it is stays.
-        if state.rules != rules {
+        let is_same = state.rules.len() == rules.len()
+            && state
+                .rules
+                .iter()
+                .zip(&rules)
+                .all(|(old, new)| old.is_like(new));
+        if !is_same {
             state.rules = rules;
         }
     }

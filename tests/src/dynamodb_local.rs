@@ -5,7 +5,6 @@
 //! host, only a loopback port of this process is open.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -15,10 +14,10 @@ use aws_sdk_dynamodb::config::{
 };
 use contacts_embedded::Server;
 use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, oneshot};
 
+use crate::namespace::{isolated, lead_in};
 use crate::tools::{Script, npm, script};
 
 const REGION: &str = "us-east-1";
@@ -101,8 +100,7 @@ impl DynamoDbLocal {
     pub fn start() -> Result<Self> {
         let tools = npm()?;
         let socket = tempfile::tempdir()?;
-        // The process namespace is there for its end: when the script ends, the kernel ends Java.
-        let (script, _) = Script::start(Command::new("sh").args(["-c", NAMESPACE, "sh"]).args([
+        let (script, _) = Script::start(isolated("node").args([
             script("dynamodb-local.mjs").as_path(),
             &tools,
             socket.path(),
@@ -127,13 +125,6 @@ impl DynamoDbLocal {
         &self.endpoint
     }
 }
-
-/// Root needs no user namespace, and may not be allowed one.
-const NAMESPACE: &str = r#"
-    [ "$(id -u)" = 0 ] || as_root=--map-root-user
-    exec unshare $as_root --net --pid --fork --kill-child \
-        sh -c 'ip link set lo up && exec node "$@"' sh "$@" 2>&1
-"#;
 
 /// The DynamoDB Local that all tests of one binary share, started by the first that asks. Each test
 /// uses a table of its own.
@@ -166,22 +157,9 @@ fn serve(socket: PathBuf, stop: oneshot::Receiver<()>) -> Result<String> {
         runtime.block_on(async {
             tokio::select! {
                 _ = stop => {}
-                () = pass_on(&listener, socket) => {}
+                () = lead_in(listener, socket) => {}
             }
         });
     });
     Ok(url)
-}
-
-async fn pass_on(listener: &TcpListener, socket: PathBuf) {
-    while let Ok((mut client, _)) = listener.accept().await {
-        let socket = socket.clone();
-        tokio::spawn(async move {
-            let _ = client.set_nodelay(true);
-            // A broken connection is the client's to notice.
-            if let Ok(mut database) = UnixStream::connect(socket).await {
-                let _ = copy_bidirectional(&mut client, &mut database).await;
-            }
-        });
-    }
 }

@@ -11,6 +11,7 @@ pub mod dynamodb_local;
 pub mod faults;
 pub mod lambda_runtime;
 pub mod moto;
+mod namespace;
 pub mod oidc;
 pub mod process;
 pub mod redis;

@@ -9,7 +9,6 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -19,11 +18,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::copy_bidirectional,
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixListener},
     task::JoinSet,
 };
 
-use crate::tools::Script;
+use crate::{
+    namespace::{isolated, lead_in},
+    tools::Script,
+};
 
 /// A container of a task.
 #[derive(Clone, Debug)]
@@ -47,13 +49,6 @@ pub struct Task {
     pub ports: BTreeMap<u16, SocketAddr>,
     _relays: JoinSet<()>,
 }
-
-/// Root needs no user namespace, and may not be allowed one.
-const NAMESPACE: &str = r#"
-    [ "$(id -u)" = 0 ] || as_root=--map-root-user
-    exec unshare $as_root --net --pid --fork --kill-child \
-        sh -c 'ip link set lo up && exec python3 "$@"' sh "$@" 2>&1
-"#;
 
 impl Task {
     /// Starts the containers. `ports` are those on which the task is reached; `outside` are loopback
@@ -153,10 +148,8 @@ impl Task {
 
 fn start(folder: &Path, task: &Value) -> Result<Script> {
     let host = concat!(env!("CARGO_MANIFEST_DIR"), "/src/task/host.py");
-    let mut command = Command::new("sh");
-    command.args(["-c", NAMESPACE, "sh", host]).arg(folder);
-    let (mut script, _) =
-        Script::start(&mut command).context("cannot run a task in a network of its own")?;
+    let (mut script, _) = Script::start(isolated("python3").arg(host).arg(folder))
+        .context("cannot run a task in a network of its own")?;
     script.ask(task)?;
     Ok(script)
 }
@@ -183,21 +176,6 @@ fn exits(answer: &Value) -> Result<BTreeMap<String, Option<i64>>> {
 
 fn way(folder: &Path, port: u16) -> PathBuf {
     folder.join(format!("{port}.sock"))
-}
-
-async fn lead_in(listener: TcpListener, socket: PathBuf) {
-    let mut connections = JoinSet::new();
-    while let Ok((mut here, _)) = listener.accept().await {
-        let socket = socket.clone();
-        connections.spawn(async move {
-            let _ = here.set_nodelay(true);
-            // A broken connection is the client's to notice.
-            if let Ok(mut there) = UnixStream::connect(socket).await {
-                let _ = copy_bidirectional(&mut here, &mut there).await;
-            }
-        });
-        while connections.try_join_next().is_some() {}
-    }
 }
 
 async fn lead_out(socket: UnixListener, address: SocketAddr) {

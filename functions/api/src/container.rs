@@ -20,7 +20,7 @@ pub async fn run(settings: &Settings, metrics: PrometheusHandle) -> Result<()> {
         api,
         contacts_http::router(app),
         Options {
-            linger: settings.listen.drain,
+            linger: settings.listen.linger,
             ..Options::default()
         },
         draining,

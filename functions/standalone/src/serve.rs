@@ -34,7 +34,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     let draining = app.draining();
     let router = contacts_http::router(app);
     let options = Options {
-        linger: settings.listen.drain,
+        linger: settings.listen.linger,
         ..Options::default()
     };
     let stop = async {

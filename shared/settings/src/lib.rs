@@ -110,7 +110,7 @@ pub struct Listen {
     /// `CONTACTS_DRAIN_S`: for how long after SIGTERM the API goes on accepting connections, 0 to 60
     /// seconds: a load balancer sends some for as long as it has not heard that this task leaves.
     /// Default 15, in standalone 0.
-    pub drain: Duration,
+    pub linger: Duration,
 }
 
 /// The data folder of the embedded database.
@@ -189,7 +189,7 @@ impl Settings {
             listen: Listen {
                 listen: address(strings, LISTEN, 8080)?,
                 metrics: address(strings, METRICS_LISTEN, 5000)?,
-                drain: drain(door, strings)?,
+                linger: linger(door, strings)?,
             },
             data: Data {
                 dir: strings
@@ -223,7 +223,7 @@ fn address(strings: &Strings, variable: &'static str, port: u16) -> Result<Socke
         .map(|address| address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into()))
 }
 
-fn drain(door: Door, strings: &Strings) -> Result<Duration, Error> {
+fn linger(door: Door, strings: &Strings) -> Result<Duration, Error> {
     let seconds = strings.parse(DRAIN_S, "a number of seconds from 0 to 60", |text| {
         text.parse().ok().filter(|seconds| *seconds <= 60)
     })?;

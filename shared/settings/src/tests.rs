@@ -17,7 +17,7 @@ fn standalone_needs_no_variable() {
     let settings = read(Door::Standalone, &[]).unwrap();
     assert_eq!(settings.listen.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.listen.metrics.to_string(), "127.0.0.1:5000");
-    assert_eq!(settings.listen.drain, Duration::ZERO);
+    assert_eq!(settings.listen.linger, Duration::ZERO);
     assert_eq!(settings.data.dir, PathBuf::from("./data"));
     assert!(settings.token.is_none());
     assert_eq!(settings.table.name, "contacts");
@@ -47,7 +47,7 @@ fn container_and_lambda_need_the_table() {
 fn a_task_is_given_time_to_leave() {
     let drain = |pairs: &[(&str, &str)]| {
         let settings = read(Door::Container, pairs);
-        settings.map(|settings| settings.listen.drain.as_secs())
+        settings.map(|settings| settings.listen.linger.as_secs())
     };
     let table = (TABLE, "cm-dev");
     assert_eq!(drain(&[table]).unwrap(), 15);
@@ -82,7 +82,7 @@ fn every_variable_is_read() {
     .unwrap();
     assert_eq!(settings.listen.listen.to_string(), "0.0.0.0:80");
     assert_eq!(settings.listen.metrics.to_string(), "[::1]:9000");
-    assert_eq!(settings.listen.drain, Duration::from_secs(20));
+    assert_eq!(settings.listen.linger, Duration::from_secs(20));
     assert_eq!(settings.data.dir, PathBuf::from("/srv/data"));
     assert_eq!(settings.token.unwrap().expose(), GOOD_TOKEN);
     assert_eq!(settings.table.name, "cm.prod_1");

@@ -8,7 +8,7 @@ use super::{Backend, State, answer};
 use crate::client::{Request, Response};
 
 /// A rule: what it is for, and what it does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// All of them must hold.
     pub conditions: Vec<Condition>,
@@ -59,6 +59,11 @@ impl Counts {
 }
 
 impl Rule {
+    /// Whether it says the same as another, whosever turn it is.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (&self.conditions, &self.action) == (&other.conditions, &other.action)
+    }
+
     /// A rule for every request.
     #[must_use]
     pub fn new(action: Action) -> Self {
@@ -99,7 +104,9 @@ impl Rule {
             return None;
         };
         let total: u32 = groups.iter().map(|(_, weight)| weight).sum();
-        let mut ticket = self.served.checked_rem(total)?;
+        // Every ticket comes once in a run, and those of a group are spread over it.
+        let stride = (total * 5 / 8..).find(|stride| gcd(*stride, total) == 1)?;
+        let mut ticket = self.served.checked_rem(total)? * stride % total;
         self.served = self.served.wrapping_add(1);
         let mut groups = groups.iter();
         groups.find_map(|(group, weight)| match ticket.checked_sub(*weight) {
@@ -143,6 +150,10 @@ impl State {
     }
 }
 
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 /// Whether a pattern with `*` (any characters) and `?` (one) fits the whole text.
 fn fits(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
@@ -158,7 +169,37 @@ fn fits(pattern: &[u8], text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{Action, Rule, fits};
+    use crate::alb::Alb;
+
+    fn shared_out() -> Vec<Rule> {
+        let groups = [("old", 90), ("new", 10)].map(|(name, weight)| (name.to_owned(), weight));
+        vec![Rule::new(Action::Forward(groups.to_vec()))]
+    }
+
+    #[test]
+    fn a_small_weight_has_its_share_of_every_short_while() {
+        let mut rules = shared_out();
+        let turns: Vec<bool> = (0..100)
+            .map(|_| rules[0].next().as_deref() == Some("new"))
+            .collect();
+        assert_eq!(turns.iter().filter(|new| **new).count(), 10);
+        assert!(turns.windows(20).all(|while_| while_.contains(&true)));
+    }
+
+    #[test]
+    fn rules_that_say_the_same_leave_whose_turn_it_is() {
+        let alb = Alb::empty();
+        alb.apply(shared_out());
+        alb.state().rules[0].next();
+        alb.apply(shared_out());
+        assert_eq!(alb.state().rules[0].served, 1);
+        alb.apply(vec![Rule::new(Action::Forward(vec![(
+            "new".to_owned(),
+            1,
+        )]))]);
+        assert_eq!(alb.state().rules[0].served, 0);
+    }
 
     #[test]
     fn stars_and_question_marks_stand_for_characters() {
