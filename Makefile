@@ -38,8 +38,9 @@ export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
 # A machine that cannot reach Terraform's registry may carry its providers in a folder named after it.
 TERRAFORM_MIRROR := $(patsubst %/registry.terraform.io,%,$(firstword $(wildcard /*/registry.terraform.io /*/*/registry.terraform.io)))
+# The settings of the account, if any, are not for such a machine: they may name a file that is not there.
 ifneq ($(TERRAFORM_MIRROR),)
-export TF_CLI_CONFIG_FILE ?= $(CACHE)/terraform.tfrc
+export TF_CLI_CONFIG_FILE := $(CACHE)/terraform.tfrc
 endif
 
 .PHONY: help
