@@ -6,16 +6,19 @@
 //! items are those of the embedded engine, under the name that was applied.
 //!
 //! What it does not do as AWS does: no policy is enforced, no image is pulled (the commands are those of
-//! `dist/`), a collector is left out, and times of health checks and draining are divided by [`HASTE`].
+//! the [`Release`] with its digest), a collector is left out, and times of health checks and draining are divided by [`HASTE`].
 
 mod applied;
+mod functions;
 mod keeper;
+mod releases;
+mod services;
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
+    sync::{Arc, Mutex as SyncMutex, PoisonError},
     time::Duration,
 };
 
@@ -36,6 +39,7 @@ use crate::{
 };
 use applied::text;
 use keeper::{Keeper, State, keep};
+pub use releases::Release;
 
 /// How much faster than on AWS it is checked and drained here.
 pub const HASTE: u32 = 60;
@@ -54,6 +58,7 @@ pub struct Cloud {
     database: Endpoint,
     _server: contacts_embedded::Server,
     folder: TempDir,
+    releases: Arc<SyncMutex<Vec<Release>>>,
     state: Arc<Mutex<State>>,
     _keeper: JoinSet<()>,
 }
@@ -74,13 +79,14 @@ impl Cloud {
         moto.tell(&json!({"front": front.address.to_string()}))?;
         let folder = TempDir::new()?;
         copy_of_infra(folder.path())?;
-        let state = Arc::default();
+        let (state, releases) = (Arc::default(), Arc::default());
         let mut keeper = JoinSet::new();
         keeper.spawn(keep(Keeper {
             moto: moto.clone(),
             database: database.clone(),
             alb: alb.clone(),
-            folder: folder.path().to_owned(),
+            folder: folder.path().join("functions"),
+            releases: Arc::clone(&releases),
             state: Arc::clone(&state),
         }));
         Ok(Self {
@@ -90,6 +96,7 @@ impl Cloud {
             database,
             _server: server,
             folder,
+            releases,
             state,
             _keeper: keeper,
         })
@@ -152,6 +159,39 @@ impl Cloud {
         Ok(())
     }
 
+    /// Makes a release one that can be deployed.
+    pub fn push(&self, release: &Release) {
+        let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
+        releases.push(release.clone());
+    }
+
+    /// Kills the program of one task of a service, as a crash would.
+    ///
+    /// # Errors
+    /// If no such service runs.
+    pub async fn kill(&self, service: &str) -> Result<()> {
+        let state = self.state.lock().await;
+        let running = state.services.tasks.iter();
+        let mut running = running.filter(|one| one.service.ends_with(&format!("/{service}")));
+        let running = running.next().context("no task of the service runs")?;
+        running.task.kill(service).await
+    }
+
+    /// Takes a host away, with all that runs on it and without a word.
+    ///
+    /// # Errors
+    /// If no task runs on a host.
+    pub async fn lose_host(&self) -> Result<()> {
+        let state = self.state.lock().await;
+        let host = state.services.tasks.iter().find_map(|one| one.host);
+        let host = host.context("no task runs on a host")?;
+        let lost = state.services.tasks.iter();
+        for running in lost.filter(|one| one.host == Some(host)) {
+            running.task.end().await;
+        }
+        Ok(())
+    }
+
     /// What there is in the account.
     ///
     /// # Errors
@@ -198,7 +238,7 @@ impl Cloud {
     pub async fn token(&self, name: &str) -> Result<String> {
         let applied = self.applied().await?;
         let table = text(&applied["tables"][0], "TableName")?;
-        let mut command = Command::new(dist("worker-container")?);
+        let mut command = Command::new(dist().canonicalize()?.join("worker-container"));
         command
             .args(["token", name])
             .env_clear()
@@ -213,12 +253,11 @@ impl Cloud {
     /// Everything that the functions and containers have written.
     pub async fn logs(&self) -> String {
         let state = self.state.lock().await;
-        let functions = state.functions.values().map(|one| one.output().to_string());
-        let tasks = state.tasks.iter().map(|running| {
-            let name = running.service.rsplit('/').next().unwrap_or_default();
-            running.task.log(name).unwrap_or_default()
-        });
-        functions.chain(tasks).collect()
+        state
+            .functions
+            .logs()
+            .chain(state.services.logs())
+            .collect()
     }
 }
 
@@ -239,11 +278,10 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A file that `make package` has made.
-fn dist(name: &str) -> Result<PathBuf> {
-    let file = repository().join("dist").join(name);
-    file.canonicalize()
-        .with_context(|| format!("there is no dist/{name}: run make package"))
+/// Where `make package` puts its files.
+#[must_use]
+pub fn dist() -> PathBuf {
+    repository().join("dist")
 }
 
 /// Copies `infra/` into a folder, so that what Terraform writes beside it stays out of the repository.

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
+    fmt, fs,
+    path::Path,
     sync::Arc,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     alb::Alb,
     client::{Request, Response},
-    cloud::Cloud,
+    cloud::{Cloud, Release, dist},
 };
 
 /// Clients at once.
@@ -71,17 +72,59 @@ impl fmt::Display for Report {
     }
 }
 
+/// How long a step and a look take, and what follows, in seconds.
+const QUICKLY: [&str; 8] = [
+    "--step",
+    "1",
+    "--look",
+    "0.2",
+    "--standby",
+    "1",
+    "--drain",
+    "1",
+];
+/// Long enough for what is counted to be seen before the next step.
+const WITH_CARE: [&str; 8] = [
+    "--step",
+    "5",
+    "--look",
+    "0.2",
+    "--standby",
+    "1",
+    "--drain",
+    "1",
+];
+
+/// The exit code of a command that went back by itself.
+const ROLLED_BACK: i32 = 3;
+
 /// Applies the environment `dev` with this target, and no limit for clients, who are few and ask a lot.
 ///
 /// # Errors
 /// If it cannot be applied, or what was applied does not run.
-pub async fn deploy(cloud: &Cloud, target: &str) -> Result<()> {
+pub async fn deploy(cloud: &Cloud, target: &str, release: &Release) -> Result<()> {
     let settings = format!("target = \"{target}\"\nsettings = {{ rate_limit = 0 }}\n");
     cloud.set("dev", &settings)?;
-    let dist = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist");
-    let image = format!("contact-manager@sha256:{}", "a".repeat(64));
-    let what = ["deploy", "--env", "dev", "--zip", dist, "--image", &image];
-    run(cloud, &what, &["--step", "0"]).await
+    let (code, said) = try_deploy(cloud, release).await?;
+    ensure!(code == 0, "the deploy ended with {code}: {said}");
+    cloud.settle().await
+}
+
+async fn try_deploy(cloud: &Cloud, release: &Release) -> Result<(i32, String)> {
+    cloud.push(release);
+    let zips = release.folder.display().to_string();
+    let what = [
+        "deploy",
+        "--env",
+        "dev",
+        "--zip",
+        &zips,
+        "--image",
+        &release.image,
+    ];
+    cloud
+        .tool(&[&what[..], &["--yes", "1"], &WITH_CARE[..4]].concat())
+        .await
 }
 
 /// Moves the traffic while clients work.
@@ -90,19 +133,79 @@ pub async fn deploy(cloud: &Cloud, target: &str) -> Result<()> {
 /// If it is not moved, or what is live then does not run.
 pub async fn switch(cloud: &Cloud, token: &str, to: &str) -> Result<Report> {
     let load = Load::start(&cloud.alb, token).await?;
-    let times = [
-        "--step",
-        "1",
-        "--look",
-        "0.2",
-        "--standby",
-        "1",
-        "--drain",
-        "1",
-    ];
-    let switched = run(cloud, &["switch", "--env", "dev", "--to", to], &times).await;
-    let report = load.stop().await?;
-    switched.map(|()| report)
+    let (code, said) = try_switch(cloud, to, &QUICKLY).await?;
+    ensure!(code == 0, "the switch to {to} ended with {code}: {said}");
+    cloud.settle().await?;
+    load.stop().await
+}
+
+async fn try_switch(cloud: &Cloud, to: &str, times: &[&str]) -> Result<(i32, String)> {
+    let what = ["switch", "--env", "dev", "--to", to, "--yes", "1"];
+    cloud.tool(&[&what[..], times].concat()).await
+}
+
+/// Deploys a release that has to go back by itself, while clients work: what they saw, and what was said.
+///
+/// # Errors
+/// If it does not go back.
+pub async fn deploy_in_vain(
+    cloud: &Cloud,
+    token: &str,
+    release: &Release,
+) -> Result<(Report, String)> {
+    let load = Load::start(&cloud.alb, token).await?;
+    let (code, said) = try_deploy(cloud, release).await?;
+    ensure!(code == ROLLED_BACK, "the deploy ended with {code}: {said}");
+    cloud.settle().await?;
+    Ok((load.stop().await?, said))
+}
+
+/// Switches to a side that has to be given up, while clients work: what they saw, and what was said.
+///
+/// # Errors
+/// If the traffic does not go back.
+pub async fn switch_in_vain(cloud: &Cloud, token: &str, to: &str) -> Result<(Report, String)> {
+    let load = Load::start(&cloud.alb, token).await?;
+    let (code, said) = try_switch(cloud, to, &WITH_CARE).await?;
+    ensure!(
+        code == ROLLED_BACK,
+        "the switch to {to} ended with {code}: {said}"
+    );
+    cloud.settle().await?;
+    Ok((load.stop().await?, said))
+}
+
+/// Lets something happen while clients work, and waits until all is as it was.
+///
+/// # Errors
+/// If it does not become so.
+pub async fn endure(
+    cloud: &Cloud,
+    token: &str,
+    happens: impl Future<Output = Result<()>>,
+) -> Result<Report> {
+    let load = Load::start(&cloud.alb, token).await?;
+    happens.await?;
+    cloud.settle().await?;
+    load.stop().await
+}
+
+/// A release like the one in `dist/`, but for the files that are replaced: a name and what takes its place.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn release_with(folder: &Path, replaced: &[(&str, &Path)]) -> Result<Release> {
+    fs::create_dir_all(folder)?;
+    for file in fs::read_dir(dist())? {
+        let file = file?;
+        let to = folder.join(file.file_name());
+        let other = replaced.iter().find(|(name, _)| *name == file.file_name());
+        fs::copy(
+            other.map_or(file.path(), |(_, path)| (*path).to_owned()),
+            to,
+        )?;
+    }
+    Release::of(folder)
 }
 
 /// Takes the environment away.
@@ -110,12 +213,10 @@ pub async fn switch(cloud: &Cloud, token: &str, to: &str) -> Result<Report> {
 /// # Errors
 /// If something stays.
 pub async fn destroy(cloud: &Cloud) -> Result<()> {
-    run(cloud, &["destroy", "--env", "dev"], &[]).await
-}
-
-async fn run(cloud: &Cloud, what: &[&str], times: &[&str]) -> Result<()> {
-    let (code, said) = cloud.tool(&[what, &["--yes", "1"], times].concat()).await?;
-    ensure!(code == 0, "{what:?} ended with {code}: {said}");
+    let (code, said) = cloud
+        .tool(&["destroy", "--env", "dev", "--yes", "1"])
+        .await?;
+    ensure!(code == 0, "the destroy ended with {code}: {said}");
     cloud.settle().await
 }
 

@@ -9,7 +9,10 @@ mod sandbox;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -116,6 +119,8 @@ pub struct Sandboxes {
     jobs: mpsc::UnboundedSender<Job>,
     starts: Arc<Mutex<Vec<Start>>>,
     output: Output,
+    /// Calls so far, and those of them that failed.
+    calls: [AtomicU64; 2],
     _actors: JoinSet<()>,
 }
 
@@ -149,6 +154,7 @@ impl Sandboxes {
             jobs,
             starts,
             output,
+            calls: Default::default(),
             _actors: actors,
         })
     }
@@ -169,7 +175,19 @@ impl Sandboxes {
         let (reply, answer) = oneshot::channel();
         let gone = || FunctionError::Init("the sandboxes are gone".to_owned());
         self.jobs.send(Job { event, reply }).map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        let answer = answer.await.unwrap_or_else(|_| Err(gone()));
+        let [calls, errors] = &self.calls;
+        calls.fetch_add(1, Ordering::Relaxed);
+        errors.fetch_add(answer.is_err().into(), Ordering::Relaxed);
+        answer
+    }
+
+    /// How many calls there were since the last time this was asked, and how many of them failed: the
+    /// metrics `Invocations` and `Errors`.
+    pub fn take_calls(&self) -> [u64; 2] {
+        self.calls
+            .each_ref()
+            .map(|one| one.swap(0, Ordering::Relaxed))
     }
 
     /// Every start of a sandbox so far: the first of each, and one for each that died.

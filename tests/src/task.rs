@@ -100,12 +100,26 @@ impl Task {
         exits(&self.ask(json!({"stop": grace.as_secs_f64()})).await?)
     }
 
+    /// Ends all of it at once and without a word, as the loss of its host does.
+    pub async fn end(&self) {
+        // Nobody is left to answer.
+        let _ = self.ask(json!({"end": true})).await;
+    }
+
     /// Kills a container (SIGKILL).
     ///
     /// # Errors
     /// If there is no such container, or the host of the task is gone.
     pub async fn kill(&self, container: &str) -> Result<()> {
         self.ask(json!({"kill": container})).await.map(drop)
+    }
+
+    /// Starts a container again that has ended, as a restart policy does.
+    ///
+    /// # Errors
+    /// If there is no such container, its program is gone, or the host of the task is.
+    pub async fn restart(&self, container: &str) -> Result<()> {
+        self.ask(json!({"restart": container})).await.map(drop)
     }
 
     /// The exit codes of the containers that have ended.

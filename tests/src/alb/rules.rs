@@ -40,8 +40,8 @@ pub enum Action {
 pub struct Counts {
     /// Requests of each group, and those of them that its targets answered with 5xx.
     pub groups: BTreeMap<String, (u64, u64)>,
-    /// Answers of the load balancer itself with 5xx.
-    pub own_5xx: u64,
+    /// Answers of the load balancer itself with 5xx, by status.
+    pub own: BTreeMap<u16, u64>,
 }
 
 impl Counts {
@@ -53,7 +53,8 @@ impl Counts {
                 *all += 1;
                 *failures += failed;
             }
-            None => self.own_5xx += failed,
+            None if failed > 0 => *self.own.entry(status).or_default() += 1,
+            None => {}
         }
     }
 }

@@ -7,8 +7,8 @@ once a second that a message has become visible again; here it does so at once.
 It confirms every subscription at once, sends no email and calls a URL while its caller waits. Here an
 email address and a URL stay pending until a line on standard input confirms them, and what they are
 sent is kept for another line to ask for. Further lines make a topic full or fail entries of a batch,
-read back what was applied to the account (applied.py), and say where its load balancer is and which
-targets are healthy (shim.py).
+read back what was applied to the account (applied.py), say where its load balancer is and which
+targets are healthy (shim.py), and what became of its services (ecs.py).
 """
 
 import functools
@@ -27,6 +27,7 @@ from moto.sns.models import SNSBackend, Subscription, sns_backends
 from moto.sqs.models import Queue, SQSBackend
 
 import applied
+import ecs
 import shim
 
 
@@ -152,13 +153,17 @@ SNSBackend.publish_batch = publish_batch
 
 def told(line):
     if "applied" in line:
-        return applied.read(url)
+        return applied.account.read(url)
     if "front" in line:
         shim.front["address"] = line["front"]
         return None
     if "health" in line:
         shim.health.clear()
         shim.health.update(line["health"])
+        return None
+    if "scheduled" in line:
+        if ecs.scheduled(line["scheduled"]):
+            applied.account.changed()
         return None
     if "sdk" in line:
         return applied.call(url, **line["sdk"])

@@ -4,13 +4,10 @@ Each piece says what is missing. It adds answers and keeps what was sent; it dec
 """
 
 import json
-from datetime import datetime, timezone
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
-from moto.ecs.models import EC2ContainerServiceBackend, Service
-from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
 from moto.sqs.models import Queue
 
@@ -33,70 +30,6 @@ Queue.FIFO_ATTRIBUTES = [*Queue.FIFO_ATTRIBUTES, "RedriveAllowPolicy"]
 ApplicationAutoScalingResponse.list_tags_for_resource = lambda self: json.dumps({"Tags": {}})
 ApplicationAutoScalingResponse.tag_resource = lambda self: json.dumps({})
 ApplicationAutoScalingResponse.untag_resource = lambda self: json.dumps({})
-
-# Of a service, half of what it was created with is dropped, and its tasks stay pending for ever.
-KEPT = {
-    "capacityProviderStrategy": "capacity_provider_strategy",
-    "deploymentConfiguration": "deployment_configuration",
-    "enableECSManagedTags": "enable_ecs_managed_tags",
-    "enableExecuteCommand": "enable_execute_command",
-    "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
-    "availabilityZoneRebalancing": "availability_zone_rebalancing",
-    "placementStrategy": "placement_strategy",
-    "placementConstraints": "placement_constraints",
-}
-
-
-def steady(service):
-    """The service as it is when its deployment is over. The tests' own scheduler runs its tasks."""
-    service.running_count = service.desired_count
-    service.pending_count = 0
-    now = datetime.now(timezone.utc)
-    before = service.deployments[0] if service.deployments else {}
-    same = before.get("taskDefinition") == service.task_definition
-    service.deployments = [
-        {
-            "id": before["id"] if same else f"ecs-svc/{abs(hash((service.name, now)))}",
-            "status": "PRIMARY",
-            "taskDefinition": service.task_definition,
-            "desiredCount": service.desired_count,
-            "runningCount": service.desired_count,
-            "pendingCount": 0,
-            "failedTasks": 0,
-            "rolloutState": "COMPLETED",
-            "rolloutStateReason": "ECS deployment completed.",
-            "createdAt": before["createdAt"] if same else now,
-            "updatedAt": now,
-        }
-    ]
-    return service
-
-
-create_service_now = EC2ContainerServiceResponse.create_service
-
-
-def create_service(response):
-    # A strategy takes the place of a launch type.
-    result = create_service_now(response)
-    service = result.result["service"]
-    if response._get_param("capacityProviderStrategy"):
-        service.launch_type = None
-    for name, attribute in KEPT.items():
-        setattr(service, attribute, response._get_param(name))
-    steady(service)
-    return result
-
-
-EC2ContainerServiceResponse.create_service = create_service
-
-update_service_now = EC2ContainerServiceBackend.update_service
-
-
-def update_service(backend, properties):
-    return steady(update_service_now(backend, properties))
-
-
-EC2ContainerServiceBackend.update_service = update_service
 
 # Every registered target is healthy at once; here it is what the tests' load balancer has seen.
 health = {}

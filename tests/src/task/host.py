@@ -57,9 +57,13 @@ class Container:
         self.name = described["name"]
         self.environment = described["environment"]
         self.before = described.get("after", [])
-        with open(os.path.join(folder, f"{self.name}.log"), "wb") as log:
+        self.command = described["command"]
+        self.start()
+
+    def start(self):
+        with open(os.path.join(folder, f"{self.name}.log"), "ab") as log:
             self.process = subprocess.Popen(
-                described["command"],
+                self.command,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -103,6 +107,8 @@ async def answer(containers, line):
     elif "kill" in line:
         containers[line["kill"]].process.kill()
         containers[line["kill"]].process.wait()
+    elif "restart" in line:
+        containers[line["restart"]].start()
     elif "signal" in line:
         containers[line["name"]].process.send_signal(line["signal"])
     elif "run" in line:
@@ -118,6 +124,9 @@ async def main():
     containers = {}
     while line := await lines.readline():
         line = json.loads(line)
+        if "end" in line:
+            # The kernel ends what is left in the process namespace.
+            os._exit(0)
         try:
             if "containers" in line:
                 for port in line["in"]:

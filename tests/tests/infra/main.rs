@@ -11,7 +11,7 @@ mod tools;
 
 use contacts_tests::{
     client::{Request, Response},
-    cloud::Cloud,
+    cloud::{Cloud, Release, dist},
     drill::{deploy, destroy, switch},
     vcards,
 };
@@ -32,7 +32,9 @@ async fn get(cloud: &Cloud, path: &str, token: Option<&str>, accept: &str) -> Re
 #[ignore = "as long as all other tests together: make test-environment"]
 async fn an_environment_is_applied_used_moved_through_the_targets_and_destroyed() {
     let cloud = Cloud::start().await.unwrap();
-    deploy(&cloud, "lambda").await.unwrap();
+    deploy(&cloud, "lambda", &Release::of(&dist()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(get(&cloud, "/health", None, "*/*").await.status, 200);
     for nowhere in ["/metrics", "/", "/v2/books"] {
         assert_eq!(
