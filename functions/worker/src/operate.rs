@@ -59,3 +59,21 @@ pub async fn begin_epoch(settings: &Settings) -> Result<String> {
         .await?;
     Ok("Every book has begun a new epoch: clients that follow changes begin anew.".to_owned())
 }
+
+/// Whether the whole table agrees with itself: a line for each disagreement, without personal data, and one
+/// that counts them. For a table at rest, such as a restored copy; it is held in memory.
+///
+/// # Errors
+/// If the table cannot be read.
+pub async fn check(settings: &Settings) -> Result<(String, bool)> {
+    let report = crate::jobs(settings).await.contacts().store().check().await?;
+    let findings = report.findings.iter().map(|finding| format!("{finding}\n"));
+    let said = format!(
+        "{}books={} contacts={} findings={}",
+        findings.collect::<String>(),
+        report.books,
+        report.contacts,
+        report.findings.len()
+    );
+    Ok((said, report.findings.is_empty()))
+}

@@ -53,3 +53,26 @@ async fn a_new_epoch_sends_readers_of_the_feed_back_to_the_beginning() {
     assert_eq!((code, said.lines().count()), (Some(0), 1), "{said}");
     assert!(store.changes(book, last, 10).await.unwrap().is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_the_table_finds_a_row_that_is_missing() {
+    let site = Site::without_sqs().await.unwrap();
+    site.book(3).await.unwrap();
+    let (code, said) = site.command(&["check"]).await.unwrap();
+    assert_eq!(
+        (code, said.trim()),
+        (Some(0), "books=1 contacts=3 findings=0")
+    );
+
+    let items = site.items().await.unwrap();
+    let body = items.iter().find(|item| item["sk"].as_s().unwrap() == "J");
+    let body = body.unwrap();
+    let delete = site.database.delete_item().table_name("contacts");
+    let delete = delete
+        .key("pk", body["pk"].clone())
+        .key("sk", body["sk"].clone());
+    delete.send().await.unwrap();
+    let (code, said) = site.command(&["check"]).await.unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.trim().ends_with("findings=1"), "{said}");
+}

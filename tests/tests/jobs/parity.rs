@@ -1,6 +1,6 @@
 //! The same messages leave the same behind, whoever works on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -131,13 +131,36 @@ fn of_emf(lines: &[Value]) -> Counts {
     counts
 }
 
+/// What a process that lives on counts, and a function has no use for.
+const OF_A_PROCESS: [&str; 2] = ["process_", "contacts_build_info"];
+
+fn ours(name: &&str) -> bool {
+    !OF_A_PROCESS.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn names_of_prometheus(text: &str) -> BTreeSet<&str> {
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names = types.filter_map(|line| line.split(' ').next());
+    names.filter(ours).collect()
+}
+
+fn names_of_emf(lines: &[Value]) -> BTreeSet<&str> {
+    let declared = lines
+        .iter()
+        .flat_map(|line| line["_aws"]["CloudWatchMetrics"].as_array().unwrap())
+        .flat_map(|directive| directive["Metrics"].as_array().unwrap());
+    let names = declared.map(|metric| metric["Name"].as_str().unwrap());
+    names.filter(ours).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_and_a_container_leave_the_same_table_and_count_the_same() {
     let contained = Site::new(Duration::from_secs(30)).await.unwrap();
     let jobs = messages(&contained).await;
     let worker = contained.container().await.unwrap();
     finish(&contained, &jobs).await;
-    let prometheus = of_prometheus(&worker.scrape().await.unwrap());
+    let scraped = worker.scrape().await.unwrap();
+    let prometheus = of_prometheus(&scraped);
 
     let served = Site::new(Duration::from_secs(30)).await.unwrap();
     let jobs = messages(&served).await;
@@ -155,5 +178,6 @@ async fn a_function_and_a_container_leave_the_same_table_and_count_the_same() {
         .collect();
     assert_eq!(of_emf(&lines), prometheus);
     assert!(prometheus.len() >= 5, "{prometheus:?}");
+    assert_eq!(names_of_emf(&lines), names_of_prometheus(&scraped));
     assert_eq!(table(&served).await, table(&contained).await);
 }

@@ -3,7 +3,8 @@
 //! `worker-container healthcheck` asks a running one whether it lives: 0 yes, 1 no.
 //! The others are for operators, on the table and the queue that the environment names:
 //! `redrive` brings messages back from the dead-letter queue; `token NAME [DAYS]` prints a new token for
-//! somebody; `begin-epoch` is due after a table was brought back to an earlier state.
+//! somebody; `begin-epoch` is due after a table was brought back to an earlier state; `check` reads the whole
+//! table and says whether it agrees with itself: 0 yes, 1 no.
 
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
@@ -40,9 +41,14 @@ async fn run() -> Result<ExitCode> {
         ["token", name] => Some(operate::token(&settings, name, "90").await?),
         ["token", name, days] => Some(operate::token(&settings, name, days).await?),
         ["begin-epoch"] => Some(operate::begin_epoch(&settings).await?),
+        ["check"] => {
+            let (said, clean) = operate::check(&settings).await?;
+            writeln!(stdout(), "{said}")?;
+            return Ok(ExitCode::from(u8::from(!clean)));
+        }
         _ => bail!(
             "{:?} is not a command: there is `healthcheck`, `redrive`, `token NAME [DAYS]`, \
-             `begin-epoch`, or none to work",
+             `begin-epoch`, `check`, or none to work",
             words.join(" ")
         ),
     };
