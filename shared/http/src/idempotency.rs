@@ -5,12 +5,14 @@ use bytes::Bytes;
 use contacts::{Answer, Claim, Claimed, Contacts};
 use contacts_store::digest_text;
 use data_encoding::BASE64URL_NOPAD;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
     extract::IdempotencyKey,
     problem::{Problem, Result},
+    representation::JSON,
 };
 
 /// What to do with a request.
@@ -44,6 +46,23 @@ pub(crate) async fn once(
         Claimed::Answered(answer) => Ok(Once::Answered(response(answer))),
         Claimed::Running(_) => Err(Problem::idempotency_running()),
         Claimed::Mismatch => Err(Problem::idempotency_mismatch()),
+    }
+}
+
+/// The answer to a request that was carried out, as it is kept and given again: JSON.
+pub(crate) fn answer(
+    status: StatusCode,
+    headers: &[(HeaderName, String)],
+    body: &impl Serialize,
+) -> Answer {
+    let json = (header::CONTENT_TYPE, JSON.to_owned());
+    let headers = [json].into_iter().chain(headers.iter().cloned());
+    Answer {
+        status: status.as_u16(),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), value))
+            .collect(),
+        body: serde_json::to_vec(body).expect("what was just written is plain JSON"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Many writes in one request.
 
-use ::contacts::{Answer, BatchOp, Draft, Error, Outcome, Position};
+use ::contacts::{BatchOp, Draft, Error, Outcome, Position};
 use axum::{extract::State, response::Response};
 use contacts_interchange::split;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -13,11 +13,11 @@ use crate::{
     app::App,
     caller::Writer,
     extract::{IdempotencyKey, MediaType, Payload, Query},
-    idempotency::{Once, once, response},
+    idempotency::{self, Once, once, response},
     layers::Meter,
     preconditions::Preconditions,
     problem::{Limit, Problem, Result},
-    representation::{self, EXAMPLE_CONTACT, etag},
+    representation::{EXAMPLE_CONTACT, etag},
 };
 
 /// The most items of a batch.
@@ -238,15 +238,7 @@ pub(crate) async fn run(
             .iter()
             .map(|problem| problem.clone().or_else(|| done.next()));
         let body = json!({"items": items.collect::<Option<Vec<_>>>()});
-        let headers = vec![(
-            header::CONTENT_TYPE.to_string(),
-            representation::JSON.to_owned(),
-        )];
-        Answer {
-            status: StatusCode::OK.as_u16(),
-            headers,
-            body: body.to_string().into_bytes(),
-        }
+        idempotency::answer(StatusCode::OK, &[], &body)
     };
     let answer = app
         .contacts

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     caller::{Reader, Writer},
     extract::{IdempotencyKey, MediaType, Payload, Query},
-    idempotency::{Once, once, response},
+    idempotency::{self, Once, once, response},
     preconditions::Preconditions,
     problem::{Problem, Result},
     representation::{self, BookView, Page, etag},
@@ -55,20 +55,11 @@ fn show(status: StatusCode, book: &Book) -> Result<Response> {
 }
 
 fn answer(book: &Book) -> Answer {
-    let body = serde_json::to_vec(&BookView::from(book)).expect("a book is plain JSON");
     let headers = [
-        (header::CONTENT_TYPE, representation::JSON.to_owned()),
         (header::ETAG, etag(book.revision)),
         (header::LOCATION, format!("/v1/books/{}", book.id)),
     ];
-    let headers = headers
-        .map(|(name, value)| (name.to_string(), value))
-        .to_vec();
-    Answer {
-        status: StatusCode::CREATED.as_u16(),
-        headers,
-        body,
-    }
+    idempotency::answer(StatusCode::CREATED, &headers, &BookView::from(book))
 }
 
 /// Your books, the default one among them.

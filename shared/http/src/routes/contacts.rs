@@ -14,7 +14,7 @@ use crate::{
     app::App,
     caller::{Reader, Writer},
     extract::{IdempotencyKey, MediaType, Payload, Query},
-    idempotency::{Once, once, response},
+    idempotency::{self, Once, once, response},
     preconditions::Preconditions,
     problem::{Problem, Result},
     representation::{
@@ -51,24 +51,13 @@ fn vary(response: &mut Response) {
 fn answer(contact: &Contact) -> Answer {
     let head = &contact.stored.head;
     let view = ContactView::of(contact).expect("a card that was just written is JSON");
+    let path = format!("/v1/books/{}/contacts/{}", contact.book, head.id);
     let headers = [
-        (header::CONTENT_TYPE, representation::JSON.to_owned()),
         (header::ETAG, etag(head.revision)),
-        (
-            header::LOCATION,
-            format!("/v1/books/{}/contacts/{}", contact.book, head.id),
-        ),
+        (header::LOCATION, path),
         (header::VARY, "accept".to_owned()),
     ];
-    let headers = headers
-        .map(|(name, value)| (name.to_string(), value))
-        .to_vec();
-    let body = serde_json::to_vec(&view).expect("a contact is plain JSON");
-    Answer {
-        status: StatusCode::CREATED.as_u16(),
-        headers,
-        body,
-    }
+    idempotency::answer(StatusCode::CREATED, &headers, &view)
 }
 
 /// The contacts of a book: by name, by search, or a group.

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     caller::{Reader, Writer},
     extract::{IdempotencyKey, MediaType, Payload, Query},
-    idempotency::{Once, once, response},
+    idempotency::{self, Once, once, response},
     problem::{Problem, Result},
     representation::{self, EXAMPLE_BOOK, EXAMPLE_JOB, EXAMPLE_TIME, JSON, Page, time},
 };
@@ -156,16 +156,10 @@ impl<S: Send + Sync> FromRequestParts<S> for OfJob {
 /// A job on its way: where to look, and when.
 pub(crate) fn accepted(job: &Job) -> Answer {
     let headers = [
-        (header::CONTENT_TYPE, JSON.to_owned()),
         (header::LOCATION, format!("/v1/jobs/{}", job.id)),
         (header::RETRY_AFTER, RETRY.to_owned()),
     ];
-    let headers = headers.map(|(name, value)| (name.to_string(), value));
-    Answer {
-        status: StatusCode::ACCEPTED.as_u16(),
-        headers: headers.to_vec(),
-        body: serde_json::to_vec(&JobView::from(job)).expect("a job is plain JSON"),
-    }
+    idempotency::answer(StatusCode::ACCEPTED, &headers, &JobView::from(job))
 }
 
 fn show(job: &Job) -> Result<Response> {

@@ -18,9 +18,9 @@ use crate::{
     app::App,
     caller::{Reader, Writer},
     extract::{IdempotencyKey, MediaType, Payload, Query},
-    idempotency::{Once, once, response},
+    idempotency::{self, Once, once, response},
     problem::{Problem, Result},
-    representation::{self, EXAMPLE_BOOK, EXAMPLE_TIME, JSON, Page, time},
+    representation::{self, EXAMPLE_BOOK, EXAMPLE_TIME, Page, time},
 };
 
 const EXAMPLE_SUBSCRIPTION: &str = "0k3n6q9t2v5a8d1g4j7m0p3s6u";
@@ -176,18 +176,9 @@ impl<S: Send + Sync> FromRequestParts<S> for OfSubscription {
 }
 
 fn answer(standing: &Standing) -> Answer {
-    let id = standing.subscription.id;
-    let headers = [
-        (header::CONTENT_TYPE, JSON.to_owned()),
-        (header::LOCATION, format!("/v1/subscriptions/{id}")),
-    ];
-    let headers = headers.map(|(name, value)| (name.to_string(), value));
+    let path = format!("/v1/subscriptions/{}", standing.subscription.id);
     let view = SubscriptionView::from(standing);
-    Answer {
-        status: StatusCode::CREATED.as_u16(),
-        headers: headers.to_vec(),
-        body: serde_json::to_vec(&view).expect("a subscription is plain JSON"),
-    }
+    idempotency::answer(StatusCode::CREATED, &[(header::LOCATION, path)], &view)
 }
 
 /// Your subscriptions.
