@@ -1,18 +1,16 @@
-"""python3 -m contact_manager_infra plan | deploy | switch | destroy | cost
+"""python3 -m contact_manager_infra plan | deploy | switch | destroy | restore-drill | cost
 
 The Makefile passes its variables as they are, so an option may be empty.
 """
 
 import argparse
-import json
-import os
 import pathlib
 import re
 import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import cost, deploy, destroy, plan, switch
+from . import cost, deploy, destroy, plan, restore_drill, switch
 from .console import duration
 from .outcome import Outcome, Refused
 from .terraform import Terraform
@@ -28,10 +26,12 @@ def main(arguments=None):
             return 0
         environment = options.env
         folder = _folder(environment, options.environments)
-        zips, image = _zips(options, folder), {"image": options.image} if options.image else {}
-        terraform = Terraform(
-            folder, variables={**image, **(zips if options.zip else {})}, defaults={} if options.zip else zips
-        )
+        if options.command in ("plan", "deploy"):
+            terraform = Terraform(
+                folder, options.image, _files(options.zip, options.environments), chosen=bool(options.zip)
+            )
+        else:
+            terraform = Terraform(folder)
         if options.command == "plan":
             plan.run(environment, terraform, options.drift not in ("", "0"))
             return 0
@@ -40,7 +40,13 @@ def main(arguments=None):
         if options.command == "deploy":
             deploy.run(environment, terraform, yes, times)
         elif options.command == "switch":
+            if options.image or options.zip:
+                raise Refused(
+                    f"a switch moves what was deployed: give IMAGE= and ZIP= to make deploy ENV={environment}"
+                )
             switch.run(environment, terraform, options.to, yes, options.finish not in ("", "0"), times)
+        elif options.command == "restore-drill":
+            restore_drill.run(environment, terraform, options.checker, yes, options.lose not in ("", "0"), times)
         else:
             destroy.run(environment, terraform, yes, times)
         return 0
@@ -64,12 +70,14 @@ def _parser():
         ("deploy", "apply an environment and release what it runs"),
         ("switch", "move an environment's traffic to another target"),
         ("destroy", "take an environment away"),
+        ("restore-drill", "bring a backup of the table back under another name, and check it"),
     ):
         command = commands.add_parser(name, help=what, description=what, allow_abbrev=False)
         command.add_argument("--env", default="", help="dev, staging, prod: a folder of infra/environments")
         command.add_argument("--environments", type=pathlib.Path, default=ENVIRONMENTS, help=argparse.SUPPRESS)
-        command.add_argument("--image", default="", help="the image by digest (default: the one deployed)")
-        command.add_argument("--zip", default="", help="the folder of the functions' zips (default: dist)")
+        if name in ("plan", "deploy"):
+            command.add_argument("--image", default="", help="the image by digest (default: the one deployed)")
+            command.add_argument("--zip", default="", help="the folder of the functions' zips (default: dist)")
         if name == "plan":
             command.add_argument("--drift", default="", help="1: end with 5 if there is anything to do")
             continue
@@ -77,8 +85,18 @@ def _parser():
         command.add_argument("--lease", type=_seconds, help="after how long without a sign a process is dead (90)")
         if name == "destroy":
             continue
-        command.add_argument("--step", type=_seconds, help="how long each weight is looked at (180)")
         command.add_argument("--look", type=_seconds, help="time between two looks (5)")
+        if name == "restore-drill":
+            command.add_argument("--checker", default="worker-container", help="the program whose `check` is asked")
+            command.add_argument(
+                "--lose", default="", help="1: lose the table first; on a simulator of this machine alone"
+            )
+            continue
+        if name == "switch":
+            # For deploy; named here to be refused.
+            command.add_argument("--image", default="", help=argparse.SUPPRESS)
+            command.add_argument("--zip", default="", help=argparse.SUPPRESS)
+        command.add_argument("--step", type=_seconds, help="how long each weight is looked at (180)")
         command.add_argument("--enough", type=int, help="requests after which a look is over; 0: never (1000)")
         command.add_argument("--healthy", type=_seconds, help="how long a new side or version may take (15m)")
         if name == "deploy":
@@ -112,15 +130,15 @@ def _folder(environment, environments):
     return environments / environment
 
 
-def _zips(options, folder):
-    """The zips relative to the environment: an absolute path would be another one on each machine, and a change."""
-    path = pathlib.Path(options.zip) if options.zip else ENVIRONMENTS.parents[1] / "dist"
-    zips = {"api": path if path.is_file() else path / "api-lambda.zip"}
-    zips["worker"] = zips["api"].with_name("worker-lambda.zip")
-    missing = [str(file) for file in zips.values() if not file.is_file()]
-    if missing and options.zip:
+def _files(chosen, environments):
+    """The functions' zips: of the folder that was chosen, or of dist/ if it has them."""
+    path = pathlib.Path(chosen) if chosen else environments.parents[1] / "dist"
+    files = {"api": path if path.is_file() else path / "api-lambda.zip"}
+    files["worker"] = files["api"].with_name("worker-lambda.zip")
+    missing = [str(file) for file in files.values() if not file.is_file()]
+    if missing and chosen:
         raise Refused(f"there is no {missing[0]}: ZIP= names a folder with api-lambda.zip and worker-lambda.zip")
-    return {} if missing else {"zips": json.dumps({name: os.path.relpath(file, folder) for name, file in zips.items()})}
+    return {} if missing else files
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """What a command says and asks, how long it waits, and how it is stopped."""
 
+import contextlib
 import re
 import signal
 import sys
-import threading
 import time
 
 from .outcome import Interrupted, Refused
 
-_stop = threading.Event()
-_signal = signal.SIGINT
-_asking = False
+_signal = None
+_may_stop = False
 
 
 def catch_signals():
@@ -18,23 +17,36 @@ def catch_signals():
 
     def remember(number, _frame):
         global _signal
-        _signal = number
-        _stop.set()
-        if _asking:
+        first, _signal = _signal is None, number
+        if first and _may_stop:
             raise Interrupted(number)
 
-    _stop.clear()
+    global _signal
+    _signal = None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, remember)
 
 
+@contextlib.contextmanager
+def _stoppable():
+    # No threading.Event: a handler that comes while its lock is held waits for it for ever.
+    global _may_stop
+    _may_stop = True
+    try:
+        if interrupted():
+            raise Interrupted(_signal)
+        yield
+    finally:
+        _may_stop = False
+
+
 def interrupted():
-    return _stop.is_set()
+    return _signal is not None
 
 
 def wait(seconds):
-    if _stop.wait(max(seconds, 0)):
-        raise Interrupted(_signal)
+    with _stoppable():
+        time.sleep(max(seconds, 0))
 
 
 def say(text):
@@ -44,16 +56,12 @@ def say(text):
 
 def ask(question, wanted, yes):
     """Goes on if the answer is `wanted`; a `yes` was given with the command."""
-    global _asking
     print(question, end=" ", flush=True)
     if yes:
         print("YES", flush=True)
         return
-    _asking = True
-    try:
+    with _stoppable():
         answer = sys.stdin.readline()
-    finally:
-        _asking = False
     if not answer.endswith("\n"):
         print(flush=True)
     if answer.strip() != wanted:

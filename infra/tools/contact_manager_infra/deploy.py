@@ -5,11 +5,13 @@ Terraform publishes a version, and the alias that callers call is moved here.
 """
 
 import collections
+import dataclasses
 
+from . import zips
 from .console import ask, catch_signals, say
 from .deployment import CONTAINERS, Aws, Deployment, Side
 from .lock import Lock
-from .outcome import Failed, RolledBack
+from .outcome import Failed, Refused, RolledBack
 from .release import release
 from .rollout import Rollout
 from .terraform import TerraformFailed
@@ -31,17 +33,20 @@ BILLED = {
 
 def run(environment, terraform, yes, times):
     catch_signals()
-    deployment = Deployment.of(terraform.open())
+    deployment = make_ready(environment, terraform)
     if deployment is None:
         # There is no traffic yet that two could move at once; Terraform's own lock is enough.
         apply(environment, terraform, yes)
-        return finish(environment, Deployment.of(terraform.outputs()))
+        deployment = applied(environment, terraform)
+        zips.keep(terraform.folder, terraform.zips, Aws(deployment), deployment.bucket)
+        return finish(environment, deployment)
 
     aws = Aws(deployment)
     lock = Lock(aws.ssm, deployment.lock_name, "deploy", times.lease)
     lock.take()
     terraform.tick = lock.renew
     try:
+        refuse_between_two_sides(environment, aws.parameter.find())
         try:
             apply(environment, terraform, yes, confirmed=lock.renew)
         except TerraformFailed:
@@ -49,27 +54,61 @@ def run(environment, terraform, yes, times):
                 if reason := Rollout(aws, Side(deployment, aws, target)).failure():
                     raise RolledBack(reason) from None
             raise
-        deployment = Deployment.of(terraform.outputs())
+        deployment = applied(environment, terraform)
+        zips.keep(terraform.folder, terraform.zips, aws, deployment.bucket)
         aws.follow(deployment)
         for target in CONTAINERS:
             Rollout(aws, Side(deployment, aws, target)).wait(times, lock.pause)
-        release(deployment, aws, times, lock.pause, live=aws.parameter.read().live == "lambda")
+        traffic = aws.parameter.read()
+        release(deployment, aws, times, lock.pause, live=traffic.live == "lambda")
+        if traffic.switch and not traffic.standby:
+            # All that was left of it was to take a side away, and that is done.
+            lock.renew()
+            aws.parameter.write(dataclasses.replace(traffic, switch=None))
+            say(f"the switch {traffic.switch['from']} -> {traffic.switch['to']} is over: {traffic.live} is live")
         finish(environment, deployment)
     finally:
         lock.release()
 
 
+def make_ready(environment, terraform):
+    """What is deployed, or None; with the zips that Terraform needs in their place."""
+    deployment = Deployment.of(terraform.open())
+    if deployment and deployment.functions and not terraform.files:
+        zips.fetch(environment, terraform.folder, terraform.zips, Aws(deployment), deployment.bucket)
+    return deployment
+
+
+def refuse_between_two_sides(environment, traffic):
+    """While a switch moves the traffic, a new version would come to two sides, and nobody looks at either."""
+    begun = traffic and traffic.switch
+    if begun and begun["step"] == "weights":
+        weights = ", ".join(f"{target} {weight} %" for target, weight in traffic.weights.items() if weight)
+        raise Refused(
+            f"the switch {begun['from']} -> {begun['to']} was interrupted and the traffic is under way ({weights}): "
+            f"finish it with make switch ENV={environment} TO={begun['to']}, or take it back with TO={begun['from']}"
+        )
+
+
 def apply(environment, terraform, yes, confirmed=lambda: None):
     """Shows a plan, and applies that one."""
     with terraform.plan() as plan:
-        changes, outputs_change = plan.changes()
+        zips.check(terraform.folder, terraform.zips, plan.variable("architecture"))
+        changes = plan.changes()
         if changes:
             ask(f"{announce(environment, changes)} Go on? [y/N]", "y", yes)
             confirmed()
         else:
             say("Terraform has no resource to change")
-        if changes or outputs_change:
+        if changes or plan.outputs_change():
             plan.apply()
+
+
+def applied(environment, terraform):
+    deployment = Deployment.of(terraform.outputs())
+    if deployment is None:
+        raise Failed(f"{environment} was applied, but has no output `traffic`: its outputs.tf must have one")
+    return deployment
 
 
 def announce(environment, changes):
@@ -91,6 +130,4 @@ def announce(environment, changes):
 
 
 def finish(environment, deployment):
-    if deployment is None:
-        raise Failed(f"{environment} was applied, but has no output `traffic`: its outputs.tf must have one")
     say(f"done: {environment} answers at {deployment.base_url}")

@@ -15,14 +15,13 @@ from .traffic import Rules, TrafficParameter
 
 CONTAINERS = ("fargate", "ec2")
 
-# What the services scale on: this many requests of a minute are one task's share.
-REQUESTS_PER_TASK = 1000
-
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """The output `traffic` of an environment."""
+    """The outputs `traffic` and `data` of an environment."""
 
+    table: str
+    bucket: str
     parameter_name: str
     alb_arn: str
     base_url: str
@@ -33,6 +32,8 @@ class Deployment:
     services: dict
     functions: dict
     alias: str
+    # What the services scale on: this many requests of a minute are one task's share.
+    requests_per_task: float
 
     @classmethod
     def of(cls, outputs):
@@ -40,8 +41,12 @@ class Deployment:
         value = outputs.get("traffic")
         if not value:
             return None
+        # It may be missing where an apply or a destroy got stuck.
+        data = outputs.get("data") or {}
         try:
             return cls(
+                table=data.get("table_name"),
+                bucket=data.get("bucket_name"),
                 parameter_name=value["parameter_name"],
                 alb_arn=value["alb_arn"],
                 base_url=value["base_url"].rstrip("/"),
@@ -52,9 +57,10 @@ class Deployment:
                 services=value["service_names"],
                 functions=value["function_names"] or {},
                 alias=value["alias"],
+                requests_per_task=value.get("requests_per_task", 1000),
             )
         except (AttributeError, KeyError, TypeError) as error:
-            raise Failed(f"Terraform's output `traffic` is not what this program knows: {error}") from None
+            raise Failed(f"Terraform's outputs are not what this program knows: {error!r}") from None
 
     @property
     def region(self):
@@ -84,8 +90,9 @@ class Aws:
             retries={"mode": "standard", "total_max_attempts": 6},
         )
         session = boto3.session.Session()
-        self.ssm, self.elb, self.cloudwatch, self.ecs, self.functions = (
-            session.client(name, config=config) for name in ("ssm", "elbv2", "cloudwatch", "ecs", "lambda")
+        self.client = lambda name: session.client(name, config=config)
+        self.ssm, self.elb, self.cloudwatch, self.ecs, self.functions, self.s3 = map(
+            self.client, ("ssm", "elbv2", "cloudwatch", "ecs", "lambda", "s3")
         )
         self.follow(deployment)
 
@@ -100,8 +107,8 @@ class Side:
 
     def __init__(self, deployment, aws, target):
         self.deployment, self.aws, self.target = deployment, aws, target
-        # Answers of 5xx that the smoke test got: they will show in the metrics.
-        self.smoke_errors = 0
+        # Answers of 5xx that the smoke test got, and when it ended: they will show in the metrics of that time.
+        self.smoke_errors, self.smoked = 0, None
 
     def services(self):
         """The ECS services, by their names in the configuration."""
@@ -130,7 +137,7 @@ class Side:
             for result in answer["MetricDataResults"]:
                 for minute, requests in zip(result["Timestamps"], result["Values"], strict=True):
                     minutes[minute] = minutes.get(minute, 0) + requests
-        return {"api": max(1, math.ceil(max(minutes.values(), default=0) / REQUESTS_PER_TASK))}
+        return {"api": max(1, math.ceil(max(minutes.values(), default=0) / self.deployment.requests_per_task))}
 
     def unready(self):
         """Why it cannot take traffic yet, or None."""
@@ -169,6 +176,7 @@ class Side:
         """What is wrong with its answers through the load balancer, or None."""
         for path, wanted in (("/health", 200), ("/ready", 200), ("/v1/books", 401)):
             got = self._get(path)
+            self.smoked = datetime.datetime.now(datetime.UTC)
             if got != wanted:
                 return f"GET {path} of {self.target} was answered {got}, not {wanted}"
         return None

@@ -1,11 +1,18 @@
 """Looks at CloudWatch while traffic moves to something new."""
 
+import dataclasses
 import datetime
 import time
 
 from .outcome import Trouble
 
 MINUTE = datetime.timedelta(minutes=1)
+LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+# The answers of its own by which a load balancer says that something is wrong behind it. Of the others a client
+# causes 501 and 505, which HTTPCode_ELB_5XX_Count counts too:
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+LOAD_BALANCER_ERRORS = (500, 502, 503, 504)
 
 
 class Metric:
@@ -28,9 +35,15 @@ class Metric:
 
 
 def load_balancer_errors(alb_arn):
-    return Metric(
-        "5xx answers of the load balancer", "AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", LoadBalancer=_short(alb_arn)
-    )
+    return [
+        Metric(
+            "5xx answers of the load balancer",
+            "AWS/ApplicationELB",
+            f"HTTPCode_ELB_{code}_Count",
+            LoadBalancer=_short(alb_arn),
+        )
+        for code in LOAD_BALANCER_ERRORS
+    ]
 
 
 def target_errors(alb_arn, group_arn, of):
@@ -42,11 +55,21 @@ def target_requests(alb_arn, group_arn):
 
 
 def version_errors(function, alias, version):
-    return _version_metric(f"errors of {function} version {version}", "Errors", function, alias, version)
+    """Of one of the two versions that an alias names. While it names one, Lambda does not tell versions apart."""
+    return _alias_metric(f"errors of {function} version {version}", "Errors", function, alias, ExecutedVersion=version)
 
 
 def version_requests(function, alias, version):
-    return _version_metric("requests", "Invocations", function, alias, version)
+    return _alias_metric("requests", "Invocations", function, alias, ExecutedVersion=version)
+
+
+def alias_errors(function, alias, version):
+    """Of whatever an alias names, which shall be this version alone."""
+    return _alias_metric(f"errors of {function} version {version}", "Errors", function, alias)
+
+
+def alias_requests(function, alias):
+    return _alias_metric("requests", "Invocations", function, alias)
 
 
 def _target_metric(meaning, name, alb_arn, group_arn):
@@ -54,14 +77,21 @@ def _target_metric(meaning, name, alb_arn, group_arn):
     return Metric(meaning, "AWS/ApplicationELB", name, TargetGroup=group, LoadBalancer=_short(alb_arn))
 
 
-def _version_metric(meaning, name, function, alias, version):
-    return Metric(
-        meaning, "AWS/Lambda", name, FunctionName=function, Resource=f"{function}:{alias}", ExecutedVersion=version
-    )
+def _alias_metric(meaning, name, function, alias, **version):
+    return Metric(meaning, "AWS/Lambda", name, FunctionName=function, Resource=f"{function}:{alias}", **version)
 
 
 def _short(alb_arn):
     return alb_arn.partition(":loadbalancer/")[2]
+
+
+@dataclasses.dataclass
+class Watched:
+    """A metric, from which minute on it counts, and what that minute had before."""
+
+    metric: Metric
+    since: datetime.datetime
+    before: float = 0
 
 
 class Looks:
@@ -69,24 +99,42 @@ class Looks:
 
     CloudWatch has whole minutes, and tells of them up to three minutes later. So errors are counted over the
     whole move, less what the first minute already had when it began: one that becomes known late ends a later
-    step. `forgiven` are errors that we caused ourselves shortly before. Requests decide whether a step may end
-    early, and count only in minutes that began after it.
+    step. `forgiven` are errors that we caused ourselves, at the latest in the minute of `until`. Requests decide
+    whether a step may end early, and count only in minutes that began after it.
     """
 
-    def __init__(self, cloudwatch, errors, requests, forgiven=0):
-        self.cloudwatch, self.errors, self.requests, self.forgiven = cloudwatch, errors, requests, forgiven
-        self.since = _now().replace(second=0, microsecond=0)
-        self.before = self._sums(errors, self.since)
+    def __init__(self, cloudwatch, forgiven=0, until=None):
+        self.cloudwatch, self.forgiven = cloudwatch, forgiven
+        self.until = _minute(until) if until else LONG_AGO
+        self.errors, self.requests = [], []
+
+    def add(self, errors, requests):
+        """Looks at these too, from now on."""
+        since = _minute(_now())
+        new = [Watched(metric, since) for metric in errors]
+        for watched, minutes in zip(new, self._read(new), strict=True):
+            watched.before = sum(minutes.values())
+        self.errors += new
+        self.requests += [Watched(metric, since) for metric in requests]
 
     def trouble(self):
-        sums = zip(self.errors, self.before, self._sums(self.errors, self.since), strict=True)
-        found = [(now - before, metric.meaning) for metric, before, now in sums if now > before]
-        if sum(count for count, _meaning in found) <= self.forgiven:
+        found, ours, others = {}, 0, 0
+        for watched, minutes in zip(self.errors, self._read(self.errors), strict=True):
+            minutes[watched.since] = minutes.get(watched.since, 0) - watched.before
+            early = sum(count for minute, count in minutes.items() if minute <= self.until)
+            late = sum(minutes.values()) - early
+            ours, others = ours + early, others + late
+            if early + late > 0:
+                found[watched.metric.meaning] = found.get(watched.metric.meaning, 0) + early + late
+        if others + max(ours - self.forgiven, 0) <= 0:
             return None
-        return ", ".join(f"{count:.0f} {meaning}" for count, meaning in found)
+        return ", ".join(f"{count:.0f} {meaning}" for meaning, count in found.items())
 
     def requests_since(self, moment):
-        return sum(self._sums(self.requests, moment.replace(second=0, microsecond=0) + MINUTE))
+        begin = _minute(moment) + MINUTE
+        return sum(
+            count for minutes in self._read(self.requests) for minute, count in minutes.items() if minute >= begin
+        )
 
     def watch(self, seconds, every, enough, pause, also=lambda: None):
         """Looks until the time is over or there were enough requests; raises at the first sign of trouble."""
@@ -99,16 +147,28 @@ class Looks:
                 return
             pause(min(every, left))
 
-    def _sums(self, metrics, since):
-        if not metrics:
+    def _read(self, watched):
+        """What each of them counted, by minute."""
+        if not watched:
             return []
+        begin = min(each.since for each in watched)
         answer = self.cloudwatch.get_metric_data(
-            MetricDataQueries=[metric.query(number) for number, metric in enumerate(metrics)],
-            StartTime=since,
-            EndTime=max(_now(), since) + 2 * MINUTE,
+            MetricDataQueries=[each.metric.query(number) for number, each in enumerate(watched)],
+            StartTime=begin,
+            EndTime=max(_now(), begin) + 2 * MINUTE,
         )
-        values = {result["Id"]: sum(result["Values"]) for result in answer["MetricDataResults"]}
-        return [values.get(f"m{number}", 0) for number in range(len(metrics))]
+        counts = {
+            result["Id"]: zip(result["Timestamps"], result["Values"], strict=True)
+            for result in answer["MetricDataResults"]
+        }
+        return [
+            {minute: count for minute, count in counts.get(f"m{number}", ()) if minute >= each.since}
+            for number, each in enumerate(watched)
+        ]
+
+
+def _minute(moment):
+    return moment.replace(second=0, microsecond=0)
 
 
 def _now():

@@ -31,7 +31,7 @@ def release(deployment, aws, times, pause, live):
         say(f"{move.function}: version {move.old} -> {move.new}")
     releasing = Release(deployment, aws, moves)
     if not live:
-        return releasing.give(100)
+        return releasing.give_at_once()
     try:
         releasing.run(times, pause)
     except (Trouble, BotoCoreError, ClientError) as trouble:
@@ -45,18 +45,16 @@ def release(deployment, aws, times, pause, live):
 class Release:
     def __init__(self, deployment, aws, moves):
         self.deployment, self.aws, self.moves = deployment, aws, moves
+        self.view, self.whole = looks.Looks(aws.cloudwatch), set()
 
     def run(self, times, pause):
         alb, alias = self.deployment.alb_arn, self.deployment.alias
-        view = looks.Looks(
-            self.aws.cloudwatch,
+        groups = self.deployment.groups_of("lambda").values()
+        self.view.add(
             [
                 *(looks.version_errors(move.function, alias, move.new) for move in self.moves),
-                *(
-                    looks.target_errors(alb, group, "the functions")
-                    for group in self.deployment.groups_of("lambda").values()
-                ),
-                looks.load_balancer_errors(alb),
+                *(looks.target_errors(alb, group, "the functions") for group in groups),
+                *looks.load_balancer_errors(alb),
             ],
             [looks.version_requests(move.function, alias, move.new) for move in self.moves],
         )
@@ -64,21 +62,35 @@ class Release:
             self.give(share)
             say(f"the new version has {share} % of the calls")
             try:
-                view.watch(times.step, times.look, times.enough, pause)
+                self.view.watch(times.step, times.look, times.enough, pause)
             except Trouble as trouble:
                 raise Trouble(f"{trouble}, at {share} % of the calls") from None
 
     def give(self, share):
         for move in self.moves:
             if share == 100:
-                self._point(move, move.new, {})
+                self._hand_over(move)
                 continue
             try:
                 self._point(move, move.old, {move.new: share / 100})
             except self.aws.functions.exceptions.InvalidParameterValueException as error:
                 # An alias with provisioned concurrency may refuse weights.
                 say(f"{move.function} moves in one step: {error}")
-                self._point(move, move.new, {})
+                self._hand_over(move)
+
+    def give_at_once(self):
+        for move in self.moves:
+            self._point(move, move.new, {})
+
+    def _hand_over(self, move):
+        if move not in self.whole:
+            # From now on the alias' own metrics are the version's, and there are no others.
+            alias = self.deployment.alias
+            self.view.add(
+                [looks.alias_errors(move.function, alias, move.new)], [looks.alias_requests(move.function, alias)]
+            )
+            self.whole.add(move)
+        self._point(move, move.new, {})
 
     def take_back(self):
         for move in self.moves:

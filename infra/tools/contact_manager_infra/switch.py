@@ -12,6 +12,9 @@ A plain `terraform apply` gives the rules the weights of the parameter, at any m
 never gives the new side more than the rules already do**: on the way up the rules are set first, on the
 way back the parameter. An apply in between takes a step back at worst, and never sends traffic to a side
 that has not carried as much before, or from which it is being taken away.
+
+Nobody is shown what Terraform does here. So **it does nothing that is not about the switch**: what a plan
+changes alike with the side that comes or goes and without it is somebody else's, and stops the switch.
 """
 
 import dataclasses
@@ -19,7 +22,7 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import looks
+from . import looks, zips
 from .console import ask, catch_signals, in_words, say, wait
 from .deployment import CONTAINERS, Aws, Deployment, Side
 from .lock import Lock
@@ -47,7 +50,7 @@ class Times:
 def run(environment, terraform, to, yes=False, finish=False, times=Times()):
     if to not in TARGETS:
         raise Refused(f"TO={to} is no target: choose {', '.join(TARGETS)}")
-    deployment = Deployment.of(terraform.open(release=False))
+    deployment = Deployment.of(terraform.open())
     if deployment is None:
         raise Refused(f"{environment} is not deployed: run make deploy ENV={environment} first")
     aws = Aws(deployment)
@@ -77,6 +80,9 @@ def decide(environment, traffic, to):
     unfinished = traffic.switch
     if unfinished is None:
         if to != traffic.live:
+            if traffic.standby not in ([], [to]):
+                back = f"make switch ENV={environment} TO={traffic.live}"
+                raise Refused(f"{traffic.standby[0]} is on standby, and there is room for one: remove it with {back}")
             return {"from": traffic.live, "to": to, "step": "prepare"}
         if not traffic.standby:
             raise Refused(f"{to} is live in {environment} already")
@@ -157,20 +163,31 @@ class Switch:
     # The steps.
 
     def prepare(self):
-        untouched = None if self.traffic.switch else self.traffic
-        needed = Side(self.deployment, self.aws, self.old).running() if self.new in CONTAINERS else {}
-        self.note("prepare", standby=[self.new], desired={self.new: needed} if needed else {})
+        begun = self.traffic
+        if begun.switch:
+            self.note("prepare", standby=[], desired={})
+        with self.plan(self.old) as plan:
+            zips.check(self.terraform.folder, self.terraform.zips, plan.variable("architecture"))
+            without = _what_happens(plan)
+        if without and not begun.switch:
+            raise Refused(self.pending(without))
+        # The new side must be able to take the traffic, and the old one to take it back.
+        needed = Side(self.deployment, self.aws, self.old).running()
+        desired = {side: needed for side in (self.old, self.new) if side in CONTAINERS and needed}
+        self.note("prepare", standby=[self.new], desired=desired)
         try:
-            plan = self.terraform.plan(quiet=True, target=self.new)
+            plan = self.plan(self.new)
         except TerraformFailed:
-            if untouched:
-                self.aws.parameter.write(untouched)
+            if not begun.switch:
+                self.aws.parameter.write(begun)
             raise
-        try:
-            with plan:
+        with plan:
+            if pending := without & _what_happens(plan):
+                raise Refused(f"{self.pending(pending)}, or take the switch back with TO={self.old}")
+            try:
                 plan.apply()
-        except TerraformFailed as error:
-            raise Trouble(f"{self.new} could not be built ({error})") from None
+            except TerraformFailed as error:
+                raise Trouble(f"{self.new} could not be built ({error})") from None
         # What was built is known only now.
         self.deployment = Deployment.of(self.terraform.outputs())
         self.aws.follow(self.deployment)
@@ -199,13 +216,8 @@ class Switch:
         self.watch(left)
 
     def remove(self):
-        if self.traffic.standby:
-            self.drain()
-            # A plain apply may have set the rules back by a step while they were ahead of the parameter.
-            self.aws.rules.give(self.traffic.weights)
-            self.note("remove", standby=[], desired={})
         say(f"removing {self.old}")
-        self.clean(self.new)
+        self.clean("remove", live=self.new, gone=self.old)
         say(f"done: {self.new} is live in {self.environment}, {self.old} is gone")
         say(f'set target = "{self.new}" in the environment\'s variables: a deploy that wants another target stops')
 
@@ -219,10 +231,7 @@ class Switch:
                 raise Failed(f"the traffic could not be taken back, run this again at once: {errors[0]}")
             wait(1)
         say(f"{self.old} has all traffic; removing {self.new}")
-        if self.traffic.standby:
-            self.drain()
-            self.note("back", standby=[], desired={})
-        self.clean(self.old)
+        self.clean("back", live=self.old, gone=self.new)
         text = f"{self.old} is live in {self.environment}, {self.new} is gone: {reason}"
         if not self.asked_back:
             raise RolledBack(text)
@@ -249,7 +258,11 @@ class Switch:
         begun = {"from": self.old, "to": self.new, "step": step, "since": since}
         if reason := reason or before.get("reason"):
             begun["reason"] = reason
-        traffic = dataclasses.replace(self.traffic, switch=begun, **changes)
+        if desired := changes.get("desired") or before.get("desired"):
+            begun["desired"] = desired
+        self.write(step, dataclasses.replace(self.traffic, switch=begun, **changes))
+
+    def write(self, step, traffic):
         self.lock.renew(step)
         self.aws.parameter.write(traffic)
         self.traffic, self.step = traffic, step
@@ -266,11 +279,10 @@ class Switch:
         """From when on errors count: since the traffic began to move, for all later steps."""
         if self.view is None:
             alb, groups = self.deployment.alb_arn, self.deployment.groups_of(self.new).values()
-            self.view = looks.Looks(
-                self.aws.cloudwatch,
-                [*(looks.target_errors(alb, group, self.new) for group in groups), looks.load_balancer_errors(alb)],
+            self.view = looks.Looks(self.aws.cloudwatch, self.side.smoke_errors, self.side.smoked)
+            self.view.add(
+                [*(looks.target_errors(alb, group, self.new) for group in groups), *looks.load_balancer_errors(alb)],
                 [looks.target_requests(alb, group) for group in groups],
-                forgiven=self.side.smoke_errors,
             )
         return self.view
 
@@ -297,19 +309,49 @@ class Switch:
         """Requests that are under way get as long as a target group gives them."""
         self.lock.pause(max(self.times.drain - self.age(), 0))
 
-    def clean(self, live):
-        """Takes away what is neither live nor on standby, and then the note of this switch."""
+    def clean(self, step, live, gone):
+        """Takes a side away that has no traffic any more, and then the note of this switch."""
+        begun = self.traffic
+        if not begun.standby:
+            self.note(step, standby=[gone], desired=(begun.switch or {}).get("desired", {}))
+        failed = RolledBack if live == self.old else Failed
         try:
-            with self.terraform.plan(quiet=True, target=live) as plan:
+            with self.plan(live) as plan:
+                with_it = _what_happens(plan)
+            self.drain()
+            # A plain apply may have set the rules back by a step while they were ahead of the parameter.
+            self.aws.rules.give(self.traffic.weights)
+            self.note(step, standby=[], desired={})
+            with self.plan(live) as plan:
+                if pending := with_it & _what_happens(plan):
+                    self.write(self.step, begun)
+                    raise failed(f"{live} is live, but {gone} is still there: {self.pending(pending)}")
                 plan.apply()
-        except TerraformFailed as error:
-            gone = self.old if live == self.new else self.new
-            raise (RolledBack if live == self.old else Failed)(
+        except (TerraformFailed, zips.Missing) as error:
+            raise failed(
                 f"{live} is live, but {gone} could not be removed ({error}); "
                 f"run make switch ENV={self.environment} TO={live} again"
             ) from None
-        self.lock.renew("done")
-        self.aws.parameter.write(dataclasses.replace(self.traffic, switch=None))
+        self.write("done", dataclasses.replace(self.traffic, switch=None))
+
+    def plan(self, target):
+        """What Terraform would do as the parameter is now, with what was deployed."""
+        if "lambda" in (self.old, self.new):
+            zips.fetch(self.environment, self.terraform.folder, self.terraform.zips, self.aws, self.deployment.bucket)
+        return self.terraform.plan(quiet=True, target=target)
+
+    def pending(self, changes):
+        """What to do about changes that are not the switch's."""
+        listed = ", ".join(f"{address} ({action})" for address, action in sorted(changes)[:10])
+        more = f" and {len(changes) - 10} more" if len(changes) > 10 else ""
+        return (
+            f"the environment is not as it was deployed, and a switch applies nothing else: {listed}{more}; "
+            f"run make deploy ENV={self.environment} first, which shows it, and then this again"
+        )
+
+
+def _what_happens(plan):
+    return {(change["address"], action) for change, action in plan.changes()}
 
 
 def _now():

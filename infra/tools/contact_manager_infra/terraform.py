@@ -1,5 +1,6 @@
 """Terraform, run in an environment's folder."""
 
+import functools
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from . import zips
 from .console import interrupted, wait
 from .outcome import Failed, Outcome, Refused
 
@@ -22,24 +24,27 @@ class TerraformFailed(Failed):
 
 
 class Terraform:
-    def __init__(self, folder, variables, defaults):
-        """`variables` are given to every plan; `defaults` stand back behind the environment's own files."""
-        self.folder, self.variables, self.defaults = folder, variables, defaults
+    def __init__(self, folder, image="", files=None, chosen=False):
+        """What is given to every plan: an image, and the files of the functions. Both stay as deployed where none are
+        given; files that nobody has `chosen` stand back behind the environment's own settings."""
+        self.folder, self.files, self.chosen = folder, files or {}, chosen
+        self.variables, self.defaults = ({"image": image} if image else {}), {}
+        # The functions' zips, by their names in the folder.
+        self.zips = {}
         # Called every second while Terraform runs.
         self.tick = lambda: None
 
-    def open(self, release=True):
-        """Makes the folder ready and returns its outputs. The image stays as deployed unless another was given; so
-        do the zips where the command is no `release`."""
+    def open(self):
+        """Makes the folder ready and returns its outputs."""
         backend = ["-backend-config=backend.hcl"] if (self.folder / "backend.hcl").exists() else []
         self._run(["init", "-input=false", *backend], quiet=True)
         outputs = self.outputs()
         deployed = outputs.get("release", {})
         if image := deployed.get("image"):
             self.defaults["image"] = image
-        zips = deployed.get("zips") or {}
-        if not release and zips and all((self.folder / file).is_file() for file in zips.values()):
-            self.defaults["zips"] = json.dumps(zips)
+        self.zips = zips.lay(self.folder, self.files) or deployed.get("zips") or {}
+        if self.zips:
+            (self.variables if self.chosen else self.defaults)["zips"] = json.dumps(self.zips)
         return outputs
 
     def outputs(self):
@@ -126,17 +131,23 @@ class Plan:
     def __exit__(self, *_exception):
         self.folder.cleanup()
 
+    @functools.cached_property
+    def _shown(self):
+        return json.loads(self.terraform._run(["show", "-json", self.file], quiet=True))
+
     def changes(self):
-        """Pairs of a resource and what happens to it (create, update, delete or replace); and whether outputs
-        change."""
-        shown = json.loads(self.terraform._run(["show", "-json", self.file], quiet=True))
-        resources = [
+        """Pairs of a resource and what happens to it: create, update, delete or replace."""
+        return [
             (change, "replace" if len(change["change"]["actions"]) == 2 else change["change"]["actions"][0])
-            for change in shown.get("resource_changes", [])
+            for change in self._shown.get("resource_changes", [])
             if change["mode"] == "managed" and change["change"]["actions"] not in (["no-op"], ["read"])
         ]
-        outputs = any(change["actions"] != ["no-op"] for change in shown.get("output_changes", {}).values())
-        return resources, outputs
+
+    def outputs_change(self):
+        return any(change["actions"] != ["no-op"] for change in self._shown.get("output_changes", {}).values())
+
+    def variable(self, name):
+        return self._shown["variables"][name]["value"]
 
     def apply(self):
         self.terraform._run(["apply", "-input=false", LOCK_TIMEOUT, self.file])

@@ -1,8 +1,9 @@
 """Where the traffic goes: what the parameter says, which every plan reads, and what the listener rules do.
 
 The parameter is JSON: `live`, `weights` and `standby` decide what Terraform builds and which weights it
-gives the rules; `desired` is how many tasks a new side starts with; `switch`, present while one is
-unfinished, is all that it takes to go on with it: `from`, `to`, `step`, `since`, and why it goes back.
+gives the rules; `desired` is how many tasks the sides of a switch have at least; `switch`, present while one
+is unfinished, is all that it takes to go on with it: `from`, `to`, `step`, `since`, `desired` once more, and why
+it goes back.
 """
 
 import copy
@@ -62,11 +63,17 @@ class TrafficParameter:
     def __init__(self, ssm, name):
         self.ssm, self.name = ssm, name
 
-    def read(self):
+    def find(self):
+        """What it holds, or None if it is not there."""
         try:
             return Traffic.parse(self.ssm.get_parameter(Name=self.name)["Parameter"]["Value"])
         except self.ssm.exceptions.ParameterNotFound:
-            raise Failed(f"the parameter {self.name} is missing: run make deploy") from None
+            return None
+
+    def read(self):
+        if traffic := self.find():
+            return traffic
+        raise Failed(f"the parameter {self.name} is missing: run make deploy")
 
     def write(self, traffic):
         self.ssm.put_parameter(Name=self.name, Value=traffic.text(), Overwrite=True)

@@ -11,12 +11,12 @@ import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from contact_manager_infra import cost  # noqa: E402
-from contact_manager_infra.cost import DEFAULT, TARGETS, Request  # noqa: E402
+from contact_manager_infra import bill, cost  # noqa: E402
+from contact_manager_infra.bill import DEFAULT, TARGETS, Request  # noqa: E402
 from contact_manager_infra.outcome import Refused  # noqa: E402
 
-MODULES = cost.ROOT / "infra/modules"
-ENVIRONMENTS = {"dev": cost.DEV, "staging": cost.STAGING, "prod": cost.PROD}
+MODULES = bill.ROOT / "infra/modules"
+ENVIRONMENTS = {"dev": bill.DEV, "staging": bill.STAGING, "prod": bill.PROD}
 
 
 def terraform(pattern, path):
@@ -25,7 +25,7 @@ def terraform(pattern, path):
 
 class Reckons(unittest.TestCase):
     def test_an_idle_function_as_by_hand(self):
-        costs = cost.items("lambda", 0)
+        costs = bill.items("lambda", 0)
         self.assertAlmostEqual(costs["load balancer"], 730 * 0.0225)
         self.assertAlmostEqual(costs["public addresses"], 2 * 730 * 0.005)
         self.assertAlmostEqual(costs["metrics"], 58 * 0.30)
@@ -35,31 +35,31 @@ class Reckons(unittest.TestCase):
 
     def test_the_requests_of_a_function_as_by_hand(self):
         request = Request(reads=3, writes=2, received=500, sent=1500, function_ms=20, cpu_s=0.0002, function_log=2000)
-        costs = {name: cost.items("lambda", 10, request=request)[name] for name in ("table, requests", "transfer out")}
+        costs = {name: bill.items("lambda", 10, request=request)[name] for name in ("table, requests", "transfer out")}
         million = 10 * 730 * 3600 / 1e6
         self.assertAlmostEqual(costs["table, requests"], million * (3 * 0.125 + 2 * 0.625))
         self.assertAlmostEqual(costs["transfer out"], million * 1.5 * 0.09)
-        idle = cost.items("lambda", 0, request=request)
-        busy = cost.items("lambda", 10, request=request)
+        idle = bill.items("lambda", 0, request=request)
+        busy = bill.items("lambda", 10, request=request)
         self.assertAlmostEqual(busy["functions"] - idle["functions"], million * (0.20 + 0.010 * 16.66667), places=4)
         self.assertAlmostEqual(busy["logs"] - idle["logs"], million * 2 * (0.50 + 0.03 * 14 / 30))
 
     def test_three_tasks_as_by_hand(self):
         task = 730 * (0.25 * 0.04048 + 0.5 * 0.004445)
-        self.assertAlmostEqual(cost.items("fargate", 0)["tasks"], 3 * task)
+        self.assertAlmostEqual(bill.items("fargate", 0)["tasks"], 3 * task)
         spot = 730 * (0.25 * 0.016192 + 0.5 * 0.001778)
         three = dataclasses.replace(DEFAULT, api_min=3, fargate_spot=0.5)
-        self.assertAlmostEqual(cost.items("fargate", 0, three)["tasks"], 3 * task + spot)
+        self.assertAlmostEqual(bill.items("fargate", 0, three)["tasks"], 3 * task + spot)
 
     def test_three_tasks_on_two_hosts_as_by_hand(self):
-        costs = cost.items("ec2", 0, dataclasses.replace(DEFAULT, host_spot=1))
+        costs = bill.items("ec2", 0, dataclasses.replace(DEFAULT, host_spot=1))
         self.assertAlmostEqual(costs["hosts"], 730 * (0.0416 + 0.0166))
         self.assertAlmostEqual(costs["hosts, volumes and metrics"], 2 * (30 * 0.08 + 7 * 0.30))
 
     def test_that_more_load_is_never_cheaper(self):
-        price, request = cost.Prices(), cost.average_request()
+        price, request = bill.Prices(), bill.average_request()
         for target in TARGETS:
-            amounts = [cost.total(target, rps, DEFAULT, request, price) for rps in (0, *cost.CURVE)]
+            amounts = [bill.total(target, rps, DEFAULT, request, price) for rps in (0, *cost.CURVE)]
             self.assertEqual(amounts, sorted(amounts), target)
 
     def test_that_no_option_but_a_cheaper_one_saves(self):
@@ -69,21 +69,21 @@ class Reckons(unittest.TestCase):
                 for rps in (0, 100):
                     with self.subTest(f"{name}, {target}, {rps}"):
                         changed = dataclasses.replace(DEFAULT, **change)
-                        added = cost.total(target, rps, changed) - cost.total(target, rps)
+                        added = bill.total(target, rps, changed) - bill.total(target, rps)
                         (self.assertLessEqual if name in saving else self.assertGreaterEqual)(round(added, 6), 0)
 
     def test_on_demand_first_and_rounded_in_its_favour(self):
-        self.assertEqual(cost.split(1, 2, 0.8), (1, 0))
-        self.assertEqual(cost.split(6, 1, 0.8), (2, 4))
-        self.assertEqual(cost.split(7, 1, 0.8), (3, 4))
-        self.assertEqual(cost.split(5, 0, 1), (0, 5))
+        self.assertEqual(bill.split(1, 2, 0.8), (1, 0))
+        self.assertEqual(bill.split(6, 1, 0.8), (2, 4))
+        self.assertEqual(bill.split(7, 1, 0.8), (3, 4))
+        self.assertEqual(bill.split(5, 0, 1), (0, 5))
 
     def test_tasks_by_what_wants_most(self):
         request = Request(reads=0, writes=0, received=0, sent=0, function_ms=0, cpu_s=0.001, function_log=0)
-        self.assertEqual(cost.api_tasks(0, DEFAULT, request), 2)
-        self.assertEqual(cost.api_tasks(100, DEFAULT, request), 6)
+        self.assertEqual(bill.api_tasks(0, DEFAULT, request), 2)
+        self.assertEqual(bill.api_tasks(100, DEFAULT, request), 6)
         by_cpu = dataclasses.replace(DEFAULT, requests_per_minute=float("inf"))
-        self.assertEqual(cost.api_tasks(1000, by_cpu, request), 6)
+        self.assertEqual(bill.api_tasks(1000, by_cpu, request), 6)
 
     def test_where_two_lines_cross(self):
         def rising(rps):
@@ -108,19 +108,19 @@ class Reads(unittest.TestCase):
     def test_cells_by_row_and_column(self):
         page = self.folder / "PAGE.md"
         page.write_text("| a | b |\n|---|---|\n| x | 1 |\n\n| a | c |\n|---|---|\n| x | 2,345.6 ms |\n")
-        self.assertEqual(cost.cell(page, "x", "b"), "1")
-        self.assertEqual(cost.number(cost.cell(page, "x", "c")), 2345.6)
+        self.assertEqual(bill.cell(page, "x", "b"), "1")
+        self.assertEqual(bill.number(bill.cell(page, "x", "c")), 2345.6)
         with self.assertRaisesRegex(Refused, "no row “y” with a column “b”"):
-            cost.cell(page, "y", "b")
+            bill.cell(page, "y", "b")
         with self.assertRaisesRegex(Refused, "does not begin with a number"):
-            cost.number("none")
+            bill.number("none")
 
     def test_no_price_that_the_list_lacks(self):
         with self.assertRaisesRegex(Refused, "prices.json has no price gold: add it"):
-            cost.Prices()("gold")
+            bill.Prices()("gold")
 
     def test_every_price_with_unit_source_and_a_date(self):
-        prices = json.loads((cost.ROOT / "infra/tools/prices.json").read_text())
+        prices = json.loads((bill.ROOT / "infra/tools/prices.json").read_text())
         self.assertRegex(prices["date"], r"^\d{4}-\d\d-\d\d$")
         for name, price in prices["prices"].items():
             with self.subTest(name):
@@ -132,14 +132,14 @@ class Reads(unittest.TestCase):
     def test_no_price_without_use(self):
         used = set()
 
-        class Watched(cost.Prices):
+        class Watched(bill.Prices):
             def __call__(self, name):
                 used.add(name)
                 return super().__call__(name)
 
-        everything = dataclasses.replace(cost.PROD, vaults=2, endpoints=7)
+        everything = dataclasses.replace(bill.PROD, vaults=2, endpoints=7)
         for target in TARGETS:
-            cost.items(target, 1, everything, price=Watched())
+            bill.items(target, 1, everything, price=Watched())
         self.assertEqual(used, set(Watched().list["prices"]))
 
     def test_the_defaults_of_the_modules(self):
@@ -151,7 +151,7 @@ class Reads(unittest.TestCase):
         for pattern, path, ours in (
             (r'variable "az_count" {.*?default +=(.*?)\n', "network/variables.tf", DEFAULT.zones),
             (r"memory +=.optional\(number, (\d+)\)", "target-lambda/variables.tf", DEFAULT.function_memory),
-            (r"requests_per_minute = (\d+)", "stack/targets.tf", DEFAULT.requests_per_minute),
+            (r"requests_per_task = optional\(number, (\d+)\)", "stack/variables.tf", DEFAULT.requests_per_minute),
             (r"cpu +=.(70)", "stack/targets.tf", DEFAULT.cpu_percent),
             (r"scrape_interval: (\d+)s", "config/collector.yaml", DEFAULT.scrape_s),
             (r'variable "tasks_per_host" {.*?default +=(.*?)\n', "ec2-capacity/variables.tf", DEFAULT.tasks_per_host),
@@ -163,10 +163,12 @@ class Reads(unittest.TestCase):
         ):
             with self.subTest(pattern):
                 self.assertEqual(float(terraform(pattern, path)), ours)
+        # Or each call of a function would be logged by Lambda too.
+        self.assertEqual(terraform(r'system_log_level += "(\w+)"', "target-lambda/main.tf"), "WARN")
 
     def test_the_environments_as_their_files_say(self):
         for name, ours in ENVIRONMENTS.items():
-            text = (cost.ROOT / f"infra/environments/{name}/main.tf").read_text()
+            text = (bill.ROOT / f"infra/environments/{name}/main.tf").read_text()
 
             def said(pattern, default, text=text):
                 found = re.search(pattern, text)
@@ -186,6 +188,7 @@ class Reads(unittest.TestCase):
                     ("waf = {", ours.firewall),
                     ("customer_managed_key = true", ours.key),
                     ("flow_logs = true", ours.flow_logs),
+                    ('container_insights = "disabled"', not ours.insights),
                     ("backup = {}", ours.backups),
                 ):
                     self.assertEqual(ask in text, has, ask)
@@ -196,7 +199,7 @@ class Writes(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             docs = pathlib.Path(name)
             for page in ("BENCHMARKS.md", "DATA.md"):
-                (docs / page).write_text((cost.ROOT / "docs" / page).read_text())
+                (docs / page).write_text((bill.ROOT / "docs" / page).read_text())
             marks = "<!-- costs: rewritten by make cost -->", "<!-- /costs -->"
             (docs / "COST.md").write_text(f"# Before\n\n{marks[0]}\nof last year\n{marks[1]}\n\nafter\n")
             for _ in range(2):
@@ -223,9 +226,9 @@ class Writes(unittest.TestCase):
             self.assertRegex(line, r"^\d+( \d+\.\d\d){3}$")
 
     def test_what_the_document_says_now(self):
-        text = (cost.ROOT / "docs/COST.md").read_text()
+        text = (bill.ROOT / "docs/COST.md").read_text()
         self.assertIn(cost.chapter(), text, "docs/COST.md is older than what it is made from: run make cost")
-        self.assertEqual((cost.ROOT / "docs/cost.svg").read_text(), cost.figure())
+        self.assertEqual((bill.ROOT / "docs/cost.svg").read_text(), cost.figure())
 
 
 if __name__ == "__main__":

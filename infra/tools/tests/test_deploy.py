@@ -1,8 +1,12 @@
+import itertools
 import json
+import shutil
 import signal
 import unittest
 
-from world import AT_ONCE, Failure, World, setUpModule, until  # noqa: F401
+from packages import zipped
+from running import AT_ONCE, SWITCH_AT_ONCE, setUpModule, until  # noqa: F401
+from world import BUCKET, Failure, World
 
 
 class Case(unittest.TestCase):
@@ -43,14 +47,71 @@ class Deploys(Case):
 
     def test_the_image_and_the_zips_that_it_is_given_and_else_those_deployed(self):
         world = World(self)
-        for name in ("api-lambda.zip", "worker-lambda.zip"):
-            (world.folder / name).touch()
-        self.deploy(world, "--image=other@sha256:1", f"--zip={world.folder}")
+        self.deploy(world, "--image=other@sha256:1", f"--zip={world.folder / 'dist'}")
+        for file in world.files.values():
+            file.unlink()
         self.deploy(world)
-        (_, given), (_, default) = world.commands
+        given, default = (variables for command, variables in world.commands if command == "plan")
         self.assertEqual(given["image"], "other@sha256:1")
-        self.assertEqual(given["zips"], '{"api": "../../api-lambda.zip", "worker": "../../worker-lambda.zip"}')
         self.assertIn("contact-manager@sha256", default["image"])
+        self.assertEqual(given["zips"], default["zips"])
+
+    def test_the_zips_that_it_gave_to_the_bucket_so_that_they_can_be_had_again(self):
+        for live in ("lambda", "fargate"):
+            with self.subTest(live):
+                world = World(self, live=live, deployed=False)
+                self.assertEqual(self.deploy(world).code, 0)
+                self.assert_kept(world)
+                world.package(2)
+                self.assertEqual(self.deploy(world).code, 0)
+                self.assert_kept(world)
+                # Once more, and each is there but once.
+                self.assertEqual(self.deploy(world).code, 0)
+                kept = world.aws("s3").list_object_versions(Bucket=BUCKET)["Versions"]
+                self.assertEqual(len(kept), 4)
+
+    def assert_kept(self, world):
+        for name, file in world.files.items():
+            key = f"release/{world.zips[name].rpartition('/')[2]}"
+            self.assertEqual(world.aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read(), file.read_bytes())
+
+    def test_on_a_machine_that_has_no_zips_those_deployed(self):
+        world = World(self)
+        deployed = world.zips
+        shutil.rmtree(world.folder / "dist")
+        shutil.rmtree(world.dev / ".terraform")
+        for command in ("plan", "deploy"):
+            world.pending = {"aws_sqs_queue.jobs": "update"}
+            result = world.run(command) if command == "plan" else self.deploy(world)
+            self.assertEqual(result.code, 0, result)
+            self.assertIn("dev: this changes 1 of its resources.", result.text)
+        self.assertEqual((world.zips, world.alias()), (deployed, ("1", {})))
+
+    def test_no_zip_for_another_architecture(self):
+        world = World(self)
+        for machine, said in ((183, "was built for arm64"), (243, "was built for machine 243")):
+            world.package(2, machine)
+            for command in ("plan", "deploy"):
+                with self.subTest(f"{command} {said}"):
+                    result = world.run("plan") if command == "plan" else self.deploy(world)
+                    self.assertEqual(result.code, 4, result)
+                    self.assertIn(
+                        f"the zip of api {said}, and the environment wants x86_64: set architecture", result.text
+                    )
+        self.assertEqual(([command for command, _ in world.commands], world.lock()), (["plan"] * 4, None))
+
+    def test_no_zip_without_a_program(self):
+        world = World(self)
+        for content in (
+            b"",
+            b"no zip",
+            zipped({"other": "file"}),
+            zipped({"bootstrap": "#!/bin/sh and more than 20 bytes"}),
+        ):
+            world.files["worker"].write_bytes(content)
+            result = self.deploy(world)
+            self.assertEqual(result.code, 4, result)
+            self.assertIn("the zip of worker holds no program `bootstrap`", result.text)
 
     def test_no_zip_that_is_not_there(self):
         world = World(self)
@@ -66,22 +127,60 @@ class Deploys(Case):
         self.assertIn("terraform plan failed in dev", result.text)
         self.assertIsNone(world.lock())
 
-    def test_without_moving_traffic_in_the_middle_of_a_switch_that_was_interrupted(self):
+    def test_not_while_an_interrupted_switch_shares_the_traffic(self):
         world = World(self)
-        command = world.start("switch", "--to=fargate", "--yes=1", *AT_ONCE, "--drain=0", "--step=1h")
-        until(lambda: world.traffic()["weights"]["fargate"] == 10)
-        command.kill()
-        command.wait()
-        weights, world.code = world.weights(), 2
+        interrupted(world, "fargate", lambda: world.traffic()["weights"]["fargate"] == 10, "--step=1h")
+        weights, traffic = world.weights(), world.traffic()
+        world.package(2)
+        refused = self.deploy(world)
+        self.assertEqual(refused.code, 4, refused)
+        self.assertIn(
+            "under way (lambda 90 %, fargate 10 %): finish it with make switch ENV=dev TO=fargate", refused.text
+        )
+        self.assertEqual((world.weights(), world.traffic()), (weights, traffic))
+        self.assertEqual(world.switch("lambda").code, 0)
         self.assertEqual(self.deploy(world).code, 0)
-        self.assertEqual(world.weights(), weights)
+
+    def test_to_both_sides_while_one_of_them_is_on_standby(self):
+        world = World(self, live="fargate")
+        interrupted(world, "lambda", lambda: world.traffic().get("switch", {}).get("step") == "standby", "--standby=1h")
+        world.package(2)
+        looks = world.folder / "looks"
+
+        def look(name, _parameters):
+            if name == "GetMetricData":
+                looks.touch()
+
+        result = self.deploy(world, before=look)
+        self.assertEqual(result.code, 0, result)
+        self.assertTrue(looks.exists(), "the side that is live was looked at")
+        self.assertEqual((world.alias(), world.sides), (("2", {}), {"lambda", "fargate"}))
+        self.assertEqual(world.switch("lambda").code, 0)
+
+    def test_and_so_ends_a_switch_of_which_only_the_removal_was_left(self):
+        world = World(self)
+
+        def kill(command, plan):
+            if command == "apply" and plan["traffic"]["switch"]["step"] == "remove":
+                command_of_switch.kill()
+                raise Failure("killed")
+
+        world.before_terraform = kill
+        command_of_switch = world.start("switch", "--to=fargate", "--yes=1", *SWITCH_AT_ONCE)
+        command_of_switch.wait()
+        world.before_terraform = lambda command, plan: None
         self.assertEqual(world.sides, {"lambda", "fargate"})
+        world.target = "fargate"
+        result = self.deploy(world)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("the switch lambda -> fargate is over: fargate is live", result.text)
+        self.assertEqual((world.sides, world.traffic().get("switch")), ({"fargate"}, None))
 
 
 class ReleasesFunctions(Case):
     def world(self):
         world = World(self)
-        world.code = 2
+        world.package(2)
         return world
 
     def test_by_10_50_and_100_per_cent_of_the_alias(self):
@@ -102,14 +201,14 @@ class ReleasesFunctions(Case):
             self.assertEqual(world.alias(f"contact-manager-dev-{name}"), ("2", {}))
 
     def test_and_goes_back_at_the_first_error_at_any_weight(self):
-        for share, blame in ((0.1, "version"), (0.5, "target"), (1, "balancer")):
+        for share, blame in itertools.product((0.1, 0.5, 1), ("version", "target", "balancer")):
             with self.subTest(f"{blame} at {share}"):
                 world = self.world()
 
                 def look(name, _parameters):
                     if name == "GetMetricData" and world.alias() == (("2", {}) if share == 1 else ("1", {"2": share})):
                         if blame == "version":
-                            world.version_errors("2")
+                            world.function_errors("2")
                         elif blame == "target":
                             world.errors("lambda")
                         else:
@@ -122,6 +221,24 @@ class ReleasesFunctions(Case):
                 for name in ("api", "worker"):
                     self.assertEqual(world.alias(f"contact-manager-dev-{name}"), ("1", {}))
                 self.assertIsNone(world.lock())
+
+    def test_and_goes_back_at_the_first_error_where_the_alias_refuses_weights(self):
+        world = self.world()
+
+        def look(name, parameters):
+            weights = parameters.get("RoutingConfig", {}).get("AdditionalVersionWeights")
+            if name == "UpdateAlias" and weights and parameters["FunctionName"].endswith("api"):
+                # As with provisioned concurrency; moto takes them.
+                refused = {"Error": {"Code": "InvalidParameterValueException", "Message": "provisioned"}}
+                raise world.aws("lambda").exceptions.InvalidParameterValueException(refused, name)
+            if name == "GetMetricData" and world.alias() == ("2", {}):
+                world.function_errors("2")
+
+        result = self.deploy(world, before=look)
+        self.assertEqual(result.code, 3, result)
+        self.assertIn("contact-manager-dev-api moves in one step", result.text)
+        self.assertIn("errors of contact-manager-dev-api version 2, at 10 % of the calls", result.text)
+        self.assertEqual(world.alias(), ("1", {}))
 
     def test_again_when_it_was_killed_in_the_middle(self):
         world = self.world()
@@ -148,7 +265,7 @@ class ReleasesFunctions(Case):
         traffic = {**world.initial(), "standby": ["lambda"]}
         world.apply({"traffic": traffic, "destroy": False})
         world.aws("ssm").put_parameter(Name="/contact-manager/dev/traffic", Value=json.dumps(traffic), Overwrite=True)
-        world.code = 2
+        world.package(2)
 
         def look(name, _parameters):
             assert name != "GetMetricData"
@@ -163,7 +280,6 @@ class ReplacesContainers(Case):
         for fails in (True, False):
             with self.subTest("terraform fails" if fails else "terraform does not notice"):
                 world = World(self, live="fargate")
-                world.code = 2
 
                 def circuit_breaker(command, _plan):
                     if command == "apply":
@@ -192,6 +308,14 @@ class ReplacesContainers(Case):
         waiting = self.deploy(world)
         self.assertEqual(waiting.code, 1, waiting)
         self.assertIn("1 of 3 tasks of fargate's api run", waiting.text)
+
+
+def interrupted(world, to, when, *arguments):
+    """A switch that was killed at a certain point."""
+    command = world.start("switch", f"--to={to}", "--yes=1", *SWITCH_AT_ONCE, *arguments)
+    until(when)
+    command.kill()
+    command.wait()
 
 
 def _fail(_command, _plan):

@@ -1,6 +1,7 @@
 import unittest
 
-from world import Failure, World, setUpModule  # noqa: F401
+from running import setUpModule  # noqa: F401
+from world import BUCKET, Failure, World
 
 
 class Destroys(unittest.TestCase):
@@ -8,8 +9,8 @@ class Destroys(unittest.TestCase):
         world = World(self)
         result = world.run("destroy", stdin="dev\n")
         self.assertEqual(result.code, 0, result)
-        self.assertIn("dev in account 123456789012, us-east-1: this deletes 3 resources, and ", result.text)
-        self.assertIn("with table contact-manager-dev every contact in it", result.text)
+        self.assertIn("dev in account 123456789012, us-east-1: this deletes 4 resources, and ", result.text)
+        self.assertIn("with table contact-manager-dev-contacts every contact in it", result.text)
         self.assertIn("These stay: kms key contacts (for 30 days).", result.text)
         self.assertEqual(world.sides, set())
         self.assertIsNone(world.lock())
@@ -29,20 +30,27 @@ class Destroys(unittest.TestCase):
                 self.assertEqual(result.code, code, result)
                 self.assertEqual(world.sides, {"lambda"} if code else set())
 
-    def test_all_but_what_is_protected_and_says_so(self):
+    def test_nothing_that_is_protected_and_says_how_to_lift_that(self):
         world = World(self)
         world.protected = True
-
-        def protect(command, _plan):
-            if command == "apply":
-                world.remaining = ("aws_dynamodb_table.this", "aws_kms_key.this")
-                raise Failure("deletion protection")
-
-        self.only(world, protect)
+        commands = len(world.commands)
         result = world.run("destroy", "--yes=1")
-        self.assertEqual(result.code, 0, result)
-        self.assertIn("dynamodb table contact-manager-dev (deletion protection)", result.text)
-        self.assertIn("dev is gone, all but dynamodb table contact-manager-dev, kms key contacts and", result.text)
+        self.assertEqual(result.code, 4, result)
+        self.assertIn(
+            "dev is protected, and nothing was touched: dynamodb table contact-manager-dev-contacts has deletion "
+            "protection; s3 bucket contact-manager-dev-objects is not empty. To lift that, set deletion_protection = "
+            "false in infra/environments/dev/main.tf and run make deploy ENV=dev; then run this again",
+            result.text,
+        )
+        self.assertEqual([command for command, _variables in world.commands[commands:]], ["plan"])
+        self.assertEqual((world.sides, world.lock()), ({"lambda"}, None))
+
+    def test_an_empty_bucket_whatever_was_said_of_a_full_one(self):
+        world = World(self)
+        world.protected = True
+        for version in world.aws("s3").list_object_versions(Bucket=BUCKET)["Versions"]:
+            world.aws("s3").delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
+        self.assertNotIn("s3 bucket", world.run("destroy", "--yes=1").text)
 
     def test_not_and_names_what_is_left_when_something_else_fails(self):
         world = World(self)
@@ -52,7 +60,8 @@ class Destroys(unittest.TestCase):
                 world.remaining = ("aws_lb.this",)
                 raise Failure("it is in use")
 
-        self.only(world, fail)
+        world.remaining, state, world.before_terraform = None, world._state, fail
+        world._state = lambda: [each for each in state() if not world.remaining or each["address"] in world.remaining]
         result = world.run("destroy", "--yes=1")
         self.assertEqual(result.code, 1, result)
         self.assertIn("left of dev: aws_lb.this", result.text)
@@ -62,12 +71,6 @@ class Destroys(unittest.TestCase):
         result = world.run("destroy", "--yes=1")
         self.assertEqual(result.code, 4, result)
         self.assertIn("dev is not deployed", result.text)
-
-    def only(self, world, before_terraform):
-        """The state holds what the failed apply left."""
-        world.remaining, state = None, world._state
-        world._state = lambda: [each for each in state() if not world.remaining or each["address"] in world.remaining]
-        world.before_terraform = before_terraform
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import unittest
 
-from world import Failure, World, setUpModule  # noqa: F401
+from running import setUpModule  # noqa: F401
+from world import Failure, World
 
 
 def recorded(world):

@@ -8,7 +8,8 @@ It confirms every subscription at once, sends no email and calls a URL while its
 email address and a URL stay pending until a line on standard input confirms them, and what they are
 sent is kept for another line to ask for. Further lines make a topic full or fail entries of a batch,
 read back what was applied to the account (applied.py), say where its load balancer is and which
-targets are healthy (shim.py), and what became of its services (ecs.py).
+targets are healthy (shim.py), and what became of its services (ecs.py). So that a plan right after an
+apply is empty, as on AWS, settled.py shows what was told.
 """
 
 import functools
@@ -29,6 +30,7 @@ from moto.sqs.models import Queue, SQSBackend
 import applied
 import ecs
 import shim
+import settled
 
 
 def locked(method):

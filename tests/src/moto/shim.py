@@ -3,9 +3,6 @@
 Each piece says what is missing. It adds answers and keeps what was sent; it decides nothing.
 """
 
-import json
-
-from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
@@ -25,11 +22,6 @@ def attributes(queue):
 Queue.attributes = property(attributes)
 Queue.redrive_allow_policy = None
 Queue.FIFO_ATTRIBUTES = [*Queue.FIFO_ATTRIBUTES, "RedriveAllowPolicy"]
-
-# Tags of scalable targets cannot be asked for.
-ApplicationAutoScalingResponse.list_tags_for_resource = lambda self: json.dumps({"Tags": {}})
-ApplicationAutoScalingResponse.tag_resource = lambda self: json.dumps({})
-ApplicationAutoScalingResponse.untag_resource = lambda self: json.dumps({})
 
 # Every registered target is healthy at once; here it is what the tests' load balancer has seen.
 health = {}
