@@ -1,14 +1,15 @@
 //! A proxy between an SDK and an endpoint of DynamoDB, SQS or SNS that does what these and networks do
-//! on bad days, on command.
+//! on bad days, on command. A call that the list of calls ([`crate::calls`]) does not have it refuses.
 
 mod answers;
-mod call;
+pub(crate) mod call;
 mod proxy;
 mod visibility;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -16,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::calls::{self, Made};
 use crate::dynamodb_local::Endpoint;
 pub use visibility::Hidden;
 
@@ -175,6 +177,9 @@ struct Plan {
     rules: Vec<Rule>,
     hidden: visibility::Hiding,
     counts: BTreeMap<String, Count>,
+    /// What the programs called, and what of it is on the list.
+    made: BTreeSet<Made>,
+    lines: Vec<calls::Line>,
     random: u64,
 }
 
@@ -193,6 +198,8 @@ impl Faults {
             rules: Vec::new(),
             hidden: visibility::Hiding::default(),
             counts: BTreeMap::new(),
+            made: BTreeSet::new(),
+            lines: calls::lines(),
             random: seed,
         }));
         Ok(Self(Arc::new(Running {
@@ -242,6 +249,12 @@ impl Faults {
         lock(&self.0.plan).counts.clone()
     }
 
+    /// What the programs called since the start; calls of the tests' own clients are nobody's.
+    #[must_use]
+    pub fn calls(&self) -> BTreeSet<Made> {
+        lock(&self.0.plan).made.clone()
+    }
+
     /// Counts from zero again.
     pub fn reset_counts(&self) {
         lock(&self.0.plan).counts.clear();
@@ -249,12 +262,34 @@ impl Faults {
 }
 
 impl Drop for Running {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a test that fails already is told what of"
+    )]
     fn drop(&mut self) {
         self.task.abort();
+        let plan = lock(&self.plan);
+        let refused = plan.made.iter().filter(|made| !made.is_listed(&plan.lines));
+        let refused: Vec<_> = refused.collect();
+        let why = format!("refused, for tests/src/calls.txt does not have it: {refused:#?}");
+        if thread::panicking() && !refused.is_empty() {
+            eprintln!("{why}");
+        } else {
+            // A program may go on after a refusal, and its test with it.
+            assert!(refused.is_empty(), "{why}");
+        }
     }
 }
 
 impl Plan {
+    /// Notes what a program calls; the call that it must not make, if it is one.
+    fn note(&mut self, made: BTreeSet<Made>) -> Option<Made> {
+        let refused = made.iter().find(|made| !made.is_listed(&self.lines));
+        let refused = refused.cloned();
+        self.made.extend(made);
+        refused
+    }
+
     /// Counts the request and finds what befalls it.
     fn decide(&mut self, operation: &str, body: &Value) -> Option<Fault> {
         let random = &mut self.random;

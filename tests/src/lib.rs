@@ -2,6 +2,7 @@
 
 pub mod alb;
 pub mod app;
+pub mod calls;
 pub mod client;
 pub mod cloud;
 pub mod contract;

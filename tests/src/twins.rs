@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::alb::{Alb, Target};
+use crate::calls::Role;
 use crate::client::{Request, Response};
 use crate::contract;
 use crate::differences::{compare, without_random};
@@ -103,6 +104,7 @@ impl Twins {
         let faults = Faults::start(&Endpoint::from(&database), 1).await?;
 
         let mut environment = faults.endpoint().environment();
+        environment.push(Role::Api.environment());
         environment.push(("CONTACTS_TABLE".to_owned(), TABLE.to_owned()));
         // A test asks for more than anybody may, unless it is about that.
         environment.push(("CONTACTS_RATE_LIMIT".to_owned(), "0".to_owned()));

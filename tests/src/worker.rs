@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval};
 use uuid::Uuid;
 
+use crate::calls::Role;
 use crate::client::{Client, Request};
 use crate::dynamodb_local::Endpoint;
 use crate::faults::Faults;
@@ -245,6 +246,15 @@ impl Site {
         self.environment.clone()
     }
 
+    /// The environment of a program that has these permissions. Without SQS it has none: `infra/` deploys
+    /// nothing that way.
+    #[must_use]
+    pub fn environment_of(&self, role: Role) -> Vec<(String, String)> {
+        let mut environment = self.environment();
+        environment.extend(self.queue.is_some().then(|| role.environment()));
+        environment
+    }
+
     /// Starts a `worker-container`.
     ///
     /// # Errors
@@ -252,7 +262,7 @@ impl Site {
     pub async fn container(&self) -> Result<Container> {
         let path = container().await?;
         let metrics = free_address()?;
-        let mut environment = self.environment();
+        let mut environment = self.environment_of(Role::Worker);
         environment.push(("CONTACTS_METRICS_LISTEN".to_owned(), metrics.to_string()));
         let process = Process::start(&path, &[], &environment)?;
         Ok(Container {
@@ -267,7 +277,8 @@ impl Site {
     /// If it cannot be built or started.
     pub async fn command(&self, words: &[&str]) -> Result<(Option<i32>, String)> {
         let path = container().await?;
-        let mut process = Process::start(&path, words, &self.environment())?;
+        let environment = self.environment_of(Role::Operator);
+        let mut process = Process::start(&path, words, &environment)?;
         let status = process.wait().await?;
         Ok((status.code(), process.output().to_string()))
     }
@@ -279,7 +290,7 @@ impl Site {
     pub async fn sandboxes(&self, timeout: Duration, count: usize) -> Result<Arc<Sandboxes>> {
         let path = built("worker-lambda", "lambda").await?;
         let mut function = Function::new(path);
-        function.environment = self.environment();
+        function.environment = self.environment_of(Role::Worker);
         function.timeout = timeout;
         // Lambda's own credentials come with one, the database's without.
         let function = function.env("AWS_SESSION_TOKEN", "");

@@ -9,6 +9,6 @@ output "worker_policy_json" {
 }
 
 output "operator_policy_json" {
-  description = "What somebody needs who runs the worker's commands by hand: redrive, token, begin-epoch. No role of the service has it."
+  description = "What somebody needs who runs the worker's commands by hand: redrive, token, begin-epoch, check. No role of the service has it."
   value       = data.aws_iam_policy_document.operator.json
 }

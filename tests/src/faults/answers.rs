@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::call::{Call, Service};
+use crate::calls::Made;
 
 /// A status, a media type and a body.
 pub(super) struct Answer {
@@ -35,6 +36,21 @@ pub(super) fn internal_server_error(service: Service) -> Answer {
         Service::Sns => ("InternalError", "The request processing has failed."),
     };
     error(service, 500, name, message)
+}
+
+pub(super) fn access_denied(service: Service, made: &Made) -> Answer {
+    let (status, name) = match service {
+        Service::DynamoDb => (400, "AccessDeniedException"),
+        Service::Sqs => (403, "AccessDeniedException"),
+        Service::Sns => (403, "AuthorizationError"),
+    };
+    let message = format!(
+        "{} is not authorized to perform {} on its {}: tests/src/calls.txt does not have it",
+        made.by.name(),
+        made.call,
+        made.on
+    );
+    error(service, status, name, &message)
 }
 
 /// `None` for a service that has no transactions.

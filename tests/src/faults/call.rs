@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// The services whose answers the proxy knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     DynamoDb,
     Sqs,
     Sns,
@@ -14,12 +14,12 @@ pub(super) enum Service {
 
 /// A call of one operation.
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) service: Service,
+pub(crate) struct Call {
+    pub(crate) service: Service,
     /// As in `X-Amz-Target` or `Action`, without a prefix.
-    pub(super) operation: String,
+    pub(crate) operation: String,
     /// The parameters; null if the body cannot be read.
-    pub(super) parameters: Value,
+    pub(crate) parameters: Value,
 }
 
 impl Call {

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::answers::{self, Answer};
 use super::call::Call;
 use super::{Fault, Plan, lock};
+use crate::calls::{Role, made};
 
 /// Accepts until it is aborted, which ends its connections as well.
 pub(super) async fn run(listener: TcpListener, upstream: String, plan: Arc<Mutex<Plan>>) {
@@ -44,6 +45,11 @@ async fn answer(
     let body = body.collect().await?.to_bytes();
     let call = Call::read(&head.headers, &body);
 
+    if let Some(role) = Role::of(&head.headers)
+        && let Some(refused) = lock(plan).note(made(role, &call))
+    {
+        return own(answers::access_denied(call.service, &refused));
+    }
     let fault = lock(plan).decide(&call.operation, &call.parameters);
     let request = Request::from_parts(head, Full::new(body));
     match fault {
