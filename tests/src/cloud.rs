@@ -238,7 +238,12 @@ impl Cloud {
     pub async fn token(&self, name: &str) -> Result<String> {
         let applied = self.applied().await?;
         let table = text(&applied["tables"][0], "TableName")?;
-        let mut command = Command::new(dist().canonicalize()?.join("worker-container"));
+        let program = {
+            let releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
+            let release = releases.last().context("nothing was pushed")?;
+            release.program("worker-container")?
+        };
+        let mut command = Command::new(program);
         command
             .args(["token", name])
             .env_clear()
@@ -276,12 +281,6 @@ provider "aws" {
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Where `make package` puts its files.
-#[must_use]
-pub fn dist() -> PathBuf {
-    repository().join("dist")
 }
 
 /// Copies `infra/` into a folder, so that what Terraform writes beside it stays out of the repository.

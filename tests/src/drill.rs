@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     alb::Alb,
     client::{Request, Response},
-    cloud::{Cloud, Release, dist},
+    cloud::{Cloud, Release},
 };
 
 /// Clients at once.
@@ -127,6 +127,21 @@ async fn try_deploy(cloud: &Cloud, release: &Release) -> Result<(i32, String)> {
         .await
 }
 
+/// Whether Terraform finds the environment as it was planned.
+///
+/// # Errors
+/// If it would change something: what.
+pub async fn is_as_planned(cloud: &Cloud) -> Result<()> {
+    let (code, said) = cloud
+        .tool(&["plan", "--env", "dev", "--drift", "1"])
+        .await?;
+    ensure!(
+        code == 0,
+        "a plan right after the apply ended with {code}: {said}"
+    );
+    Ok(())
+}
+
 /// Moves the traffic while clients work.
 ///
 /// # Errors
@@ -190,13 +205,14 @@ pub async fn endure(
     load.stop().await
 }
 
-/// A release like the one in `dist/`, but for the files that are replaced: a name and what takes its place.
+/// A release like this one, in a folder of its own, but for the files that are replaced: a name and what
+/// takes its place.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn release_with(folder: &Path, replaced: &[(&str, &Path)]) -> Result<Release> {
+pub fn release_with(good: &Release, folder: &Path, replaced: &[(&str, &Path)]) -> Result<Release> {
     fs::create_dir_all(folder)?;
-    for file in fs::read_dir(dist())? {
+    for file in fs::read_dir(&good.folder)? {
         let file = file?;
         let to = folder.join(file.file_name());
         let other = replaced.iter().find(|(name, _)| *name == file.file_name());

@@ -66,7 +66,12 @@ pub async fn begin_epoch(settings: &Settings) -> Result<String> {
 /// # Errors
 /// If the table cannot be read.
 pub async fn check(settings: &Settings) -> Result<(String, bool)> {
-    let report = crate::jobs(settings).await.contacts().store().check().await?;
+    let report = crate::jobs(settings)
+        .await
+        .contacts()
+        .store()
+        .check()
+        .await?;
     let findings = report.findings.iter().map(|finding| format!("{finding}\n"));
     let said = format!(
         "{}books={} contacts={} findings={}",

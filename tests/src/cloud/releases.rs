@@ -4,12 +4,14 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest as _, Sha256};
+
+use super::repository;
 
 const PROGRAMS: [&str; 2] = ["api-container", "worker-container"];
 const ZIPS: [&str; 2] = ["api-lambda.zip", "worker-lambda.zip"];
@@ -24,6 +26,22 @@ pub struct Release {
 }
 
 impl Release {
+    /// The release of this checkout: `make package` builds what is not built yet.
+    ///
+    /// # Errors
+    /// If the build fails.
+    pub fn packaged() -> Result<Self> {
+        let repository = repository();
+        let done = Command::new("make")
+            .arg("--directory")
+            .arg(&repository)
+            .arg("package")
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(done.success(), "make package ended with {done}");
+        Self::of(&repository.join("dist"))
+    }
+
     /// What `make package` or somebody else has put into a folder. No image is built: its digest stands
     /// for the programs that would be in it.
     ///

@@ -5,14 +5,16 @@
     reason = "a failed step of a test is a failed test, in its helpers too"
 )]
 
+mod calls;
 mod leaving;
 mod modules;
+mod permissions;
 mod tools;
 
 use contacts_tests::{
     client::{Request, Response},
-    cloud::{Cloud, Release, dist},
-    drill::{deploy, destroy, switch},
+    cloud::{Cloud, Release},
+    drill::{deploy, destroy, is_as_planned, switch},
     vcards,
 };
 
@@ -29,12 +31,13 @@ async fn get(cloud: &Cloud, path: &str, token: Option<&str>, accept: &str) -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "as long as all other tests together: make test-environment"]
 async fn an_environment_is_applied_used_moved_through_the_targets_and_destroyed() {
+    // Others may be building.
+    let release = tokio::task::spawn_blocking(Release::packaged).await;
+    let release = release.unwrap().unwrap();
     let cloud = Cloud::start().await.unwrap();
-    deploy(&cloud, "lambda", &Release::of(&dist()).unwrap())
-        .await
-        .unwrap();
+    deploy(&cloud, "lambda", &release).await.unwrap();
+    is_as_planned(&cloud).await.unwrap();
     assert_eq!(get(&cloud, "/health", None, "*/*").await.status, 200);
     for nowhere in ["/metrics", "/", "/v2/books"] {
         assert_eq!(
