@@ -21,6 +21,9 @@ use crate::image::{Image, image};
 use crate::support::{program, program_folders, repository, until};
 use crate::translation::{Ports, place};
 
+/// AWS's distribution of the collector. Here one of the same components takes its place.
+const COLLECTOR: &str = "public.ecr.aws/aws-observability/aws-otel-collector";
+
 /// What an image of others starts, as its Dockerfile says, told to stay on loopback; none if this machine
 /// has no such program.
 fn entrypoint(image: &str) -> Option<&'static [&'static str]> {
@@ -30,6 +33,7 @@ fn entrypoint(image: &str) -> Option<&'static [&'static str]> {
         "valkey/valkey" => Some(&[]),
         "prom/prometheus" => Some(&["prometheus"]),
         "prom/alertmanager" => Some(&["alertmanager"]),
+        COLLECTOR => Some(&["collector"]),
         _ => None,
     }
 }
@@ -68,8 +72,6 @@ impl Stack {
             processes: BTreeMap::new(),
         };
         let mut left: BTreeSet<String> = stack.services.keys().cloned().collect();
-        // No package has it, and to build it takes ten minutes. Nobody waits for it.
-        left.remove("collector");
         while !left.is_empty() {
             let is_ready = |name: &&String| {
                 let needs = stack.services[*name].needs();
@@ -101,7 +103,17 @@ impl Stack {
             ensure!(ended.success(), "{ended}: {}", process.output());
             return Ok(());
         };
-        let check = self.ports.words(name, &check)?;
+        let check = match check.as_slice() {
+            // A program of the image that asks the extension for it.
+            [one] if one == "/healthcheck" => {
+                let port = self.ports.of(name, 13133)?;
+                let url = format!("http://127.0.0.1:{port}");
+                ["curl", "--fail", "--silent", &url]
+                    .map(str::to_owned)
+                    .to_vec()
+            }
+            words => self.ports.words(name, words)?,
+        };
         let this = &*self;
         let healthy = until("a passing health check", async || {
             let service = &this.services[name];
@@ -270,6 +282,16 @@ async fn the_compose_file_brings_up_a_service_that_keeps_contacts_and_does_jobs(
         let text = String::from_utf8(scraped.body).unwrap();
         assert!(text.contains(metric), "{metric} of {service} in {text}");
     }
+
+    // What the collector scraped is in Prometheus, of both.
+    let prometheus = stack.client("prometheus", 9090).unwrap();
+    until("samples of both programs", async || {
+        let query = "/api/v1/query?query=sum(up%7Bjob%3D%22contact-manager%22%7D)";
+        let found = prometheus.send(&Request::new("GET", query)).await?.json()?;
+        Ok(found["data"]["result"][0]["value"][1] == "2")
+    })
+    .await
+    .unwrap();
 
     // `docker compose up` runs what has ended once more.
     stack.bring_up("setup").await.unwrap();
