@@ -22,8 +22,23 @@ module "ci" {
 
   name             = var.name
   repository       = var.github.repository
+  repository_ids   = var.github.ids
   branch           = var.github.branch
   environments     = var.github.environments
   provider_arn     = var.github.provider_arn
   state_bucket_arn = module.bootstrap.bucket_arn
+}
+
+# Full management by AWS Backup, without which copies of tables never go to cold storage. One setting for the account
+# and the region, shared with whoever else backs up tables there.
+resource "aws_backup_region_settings" "tables" {
+  count = var.advanced_table_backups ? 1 : 0
+
+  resource_type_opt_in_preference     = { DynamoDB = true }
+  resource_type_management_preference = { DynamoDB = true }
+
+  lifecycle {
+    # Both come back with every kind of resource that AWS Backup knows, and those are not ours to set.
+    ignore_changes = [resource_type_opt_in_preference, resource_type_management_preference]
+  }
 }

@@ -25,3 +25,8 @@ output "apply_role_arns" {
   description = "Environment → role for workflows that apply; null without a repository."
   value       = one(module.ci[*].apply_role_arns)
 }
+
+output "permissions_boundary_arns" {
+  description = "Environment → what its terraform.tfvars says as permissions_boundary; null without a repository."
+  value       = one(module.ci[*].permissions_boundary_arns)
+}

@@ -19,7 +19,11 @@ variable "name" {
 variable "github" {
   description = "The repository whose workflows plan and apply; null for none. See the module ci."
   type = object({
-    repository   = string
+    repository = string
+    ids = optional(object({
+      owner      = string
+      repository = string
+    }))
     branch       = optional(string, "main")
     environments = optional(list(string), ["dev", "staging", "prod"])
     provider_arn = optional(string)
@@ -29,6 +33,13 @@ variable "github" {
 
 variable "force_destroy" {
   description = "Whether a destroy also deletes the states, and with them the knowledge of what there is."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "advanced_table_backups" {
+  description = "Whether to switch on AWS Backup's advanced features for DynamoDB in this account and region, which cold storage needs. Accounts made after November 2021 have them."
   type        = bool
   default     = false
   nullable    = false

@@ -12,7 +12,9 @@ module "stack" {
   settings     = var.settings
   audit        = { budget = var.budget }
 
-  containers = { api = { min = 1, max = 4 }, worker = { min = 1, max = 2 } }
+  permissions_boundary = var.permissions_boundary
+
+  containers = { api = { min = 1, max = 4 }, worker = { min = 1, max = 2 }, container_insights = "disabled" }
   fargate    = { spot_percent = 100, on_demand_base = 0 }
   ec2        = { on_demand_base = 0, spot_percent = 100 }
   data       = { max_read_units = 1000, max_write_units = 1000 }

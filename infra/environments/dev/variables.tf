@@ -68,3 +68,9 @@ variable "budget" {
   default     = null
   description = "Who is told when a month becomes dearer than this; null for nobody."
 }
+
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "What bounds every role, where workflows apply: from bootstrap's output permissions_boundary_arns. Null for nothing."
+}

@@ -12,7 +12,8 @@ module "stack" {
   settings     = var.settings
   audit        = { budget = var.budget, customer_managed_key = true, trail = true }
 
-  deletion_protection = true
+  permissions_boundary = var.permissions_boundary
+  deletion_protection  = true
 
   network    = { az_count = 3, nat = "per_az", flow_logs = true }
   edge       = { waf = { managed_rules = "count" } }

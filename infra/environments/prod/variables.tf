@@ -42,7 +42,12 @@ variable "domain" {
     certificate_arn = optional(string)
   })
   default     = null
-  description = "The name that clients use, and its Route 53 zone or its certificate; null for HTTP alone."
+  description = "The name that clients use, and its Route 53 zone or its certificate."
+
+  validation {
+    condition     = var.domain != null
+    error_message = "prod is served by HTTPS alone: set domain in terraform.tfvars, e.g. { name = \"contacts.example.com\", zone_id = \"Z0123456789ABC\" }. To try things out without a domain there is dev."
+  }
 }
 
 variable "settings" {
@@ -67,4 +72,10 @@ variable "budget" {
   })
   default     = null
   description = "Who is told when a month becomes dearer than this; null for nobody."
+}
+
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "What bounds every role, where workflows apply: from bootstrap's output permissions_boundary_arns. Null for nothing."
 }

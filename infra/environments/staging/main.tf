@@ -12,6 +12,8 @@ module "stack" {
   settings     = var.settings
   audit        = { budget = var.budget, customer_managed_key = true }
 
+  permissions_boundary = var.permissions_boundary
+
   network    = { nat = "single" }
   edge       = { waf = { managed_rules = "block" } }
   containers = { api = { min = 2, max = 4 }, worker = { min = 1, max = 2 } }

@@ -1,8 +1,4 @@
-# Writes what an environment consists of. Roles and policies it makes only under the environment's own names.
-
-locals {
-  prefixes = { for environment in var.environments : environment => "${var.name}-${environment}-" }
-}
+# Writes what an environment consists of. Roles it makes only under the environment's own names, and within its boundary.
 
 resource "aws_iam_role_policy_attachment" "apply" {
   for_each = aws_iam_role.apply
@@ -12,56 +8,67 @@ resource "aws_iam_role_policy_attachment" "apply" {
 }
 
 data "aws_iam_policy_document" "apply" {
-  for_each = local.prefixes
+  for_each = local.own
 
-  source_policy_documents = [data.aws_iam_policy_document.no_data.json]
+  source_policy_documents = [data.aws_iam_policy_document.no_data["apply"].json]
 
   statement {
     sid = "Roles"
     actions = [
       "iam:AddRoleToInstanceProfile",
       "iam:CreateInstanceProfile",
-      "iam:CreatePolicy",
-      "iam:CreatePolicyVersion",
-      "iam:CreateRole",
       "iam:DeleteInstanceProfile",
-      "iam:DeletePolicy",
-      "iam:DeletePolicyVersion",
       "iam:DeleteRole",
-      "iam:DeleteRolePolicy",
-      "iam:DetachRolePolicy",
       "iam:GetInstanceProfile",
-      "iam:GetPolicy",
-      "iam:GetPolicyVersion",
       "iam:GetRole",
       "iam:GetRolePolicy",
       "iam:ListAttachedRolePolicies",
       "iam:ListInstanceProfilesForRole",
       "iam:ListInstanceProfileTags",
-      "iam:ListPolicyTags",
-      "iam:ListPolicyVersions",
       "iam:ListRolePolicies",
       "iam:ListRoleTags",
-      "iam:PutRolePolicy",
       "iam:RemoveRoleFromInstanceProfile",
       "iam:TagInstanceProfile",
-      "iam:TagPolicy",
       "iam:TagRole",
       "iam:UntagInstanceProfile",
-      "iam:UntagPolicy",
       "iam:UntagRole",
       "iam:UpdateAssumeRolePolicy",
       "iam:UpdateRole",
       "iam:UpdateRoleDescription",
     ]
-    resources = [for kind in ["instance-profile", "policy", "role"] : "arn:${local.partition}:iam::${local.account}:${kind}/${each.value}*"]
+    resources = [for kind in ["instance-profile", "role"] : "arn:${local.partition}:iam::${local.account}:${kind}/${each.value}-*"]
+  }
+
+  # What makes a role mightier, for roles with the boundary alone. Taking it from one is not among these actions.
+  statement {
+    sid = "BoundedRoles"
+    actions = [
+      "iam:CreateRole",
+      "iam:DeleteRolePolicy",
+      "iam:DetachRolePolicy",
+      "iam:PutRolePermissionsBoundary",
+      "iam:PutRolePolicy",
+    ]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/${each.value}-*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [aws_iam_policy.boundary[each.key].arn]
+    }
   }
 
   # Of AWS's own policies those for services, and Session Manager's; never one for administrators.
   statement {
     sid       = "ManagedPolicies"
     actions   = ["iam:AttachRolePolicy"]
-    resources = ["arn:${local.partition}:iam::${local.account}:role/${each.value}*"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/${each.value}-*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [aws_iam_policy.boundary[each.key].arn]
+    }
 
     condition {
       test     = "ArnLike"
@@ -69,7 +76,6 @@ data "aws_iam_policy_document" "apply" {
       values = [
         "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",
         "arn:${local.partition}:iam::aws:policy/service-role/*",
-        "arn:${local.partition}:iam::${local.account}:policy/${each.value}*",
       ]
     }
   }
@@ -77,7 +83,7 @@ data "aws_iam_policy_document" "apply" {
   statement {
     sid       = "HandOver"
     actions   = ["iam:PassRole"]
-    resources = ["arn:${local.partition}:iam::${local.account}:role/${each.value}*"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/${each.value}-*"]
 
     condition {
       test     = "StringEquals"

@@ -6,11 +6,21 @@ locals {
   partition = data.aws_partition.current.partition
   issuer    = "token.actions.githubusercontent.com"
 
-  # The subjects that GitHub writes into its tokens. A pull request from a fork gets no token at all.
-  subjects = merge(
-    { plan = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/${var.branch}"] },
-    { for environment in var.environments : "apply-${environment}" => ["repo:${var.repository}:environment:${environment}"] },
+  # What is allowed to whom, as GitHub writes it into its tokens. A pull request from a fork gets no token at all.
+  purposes = merge(
+    { plan = ["pull_request", "ref:refs/heads/${var.branch}"] },
+    { for environment in var.environments : "apply-${environment}" => ["environment:${environment}"] },
   )
+
+  # Repositories made or renamed since July 2026, and those that chose it, are named with numbers that are never given
+  # again. Until a repository changes over, its tokens have the names alone, so both are right.
+  repositories = concat([var.repository], [for ids in var.repository_ids[*] :
+    format("%s@%s/%s@%s", split("/", var.repository)[0], ids.owner, split("/", var.repository)[1], ids.repository)
+  ])
+
+  subjects = { for role, purposes in local.purposes : role => [
+    for pair in setproduct(local.repositories, purposes) : "repo:${pair[0]}:${pair[1]}"
+  ] }
 }
 
 resource "aws_iam_openid_connect_provider" "github" {

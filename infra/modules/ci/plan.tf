@@ -7,14 +7,16 @@ resource "aws_iam_role_policy_attachment" "plan" {
 }
 
 data "aws_iam_policy_document" "plan" {
-  source_policy_documents = [data.aws_iam_policy_document.no_data.json]
+  source_policy_documents = [data.aws_iam_policy_document.no_data["plan"].json]
 
-  # The state's bucket is the only one whose objects concern a plan.
+  # Of all objects the states concern a plan, and the zips that were deployed.
   statement {
-    sid           = "NoObjects"
-    effect        = "Deny"
-    actions       = ["s3:GetObject", "s3:GetObjectVersion"]
-    not_resources = ["${var.state_bucket_arn}/*"]
+    sid     = "NoObjects"
+    effect  = "Deny"
+    actions = ["s3:GetObject", "s3:GetObjectVersion"]
+    not_resources = concat(["${var.state_bucket_arn}/*"], [
+      for name in values(local.own) : "arn:${local.partition}:s3:::${name}-objects-${local.account}/release/*"
+    ])
   }
 }
 
@@ -27,10 +29,14 @@ resource "aws_iam_role_policy" "plan" {
 locals {
   # Whose use of a key serves a plan: the state, the environment of a function, an empty secret.
   plan_services = ["lambda.*.amazonaws.com", "s3.*.amazonaws.com", "secretsmanager.*.amazonaws.com"]
+
+  # And an apply: these services try the key in the name of whoever makes a workspace, a vault or a table with it.
+  apply_services = concat(local.plan_services, ["aps.*.amazonaws.com", "backup.*.amazonaws.com", "dynamodb.*.amazonaws.com"])
 }
 
 # For both kinds of roles.
 data "aws_iam_policy_document" "no_data" {
+  for_each = { plan = local.plan_services, apply = local.apply_services }
 
   # The provider reads the version that it made of a secret, to see that it exists; it is empty. Its number
   # begins with "terraform-", those of versions that people or rotations make never do.
@@ -67,7 +73,7 @@ data "aws_iam_policy_document" "no_data" {
     condition {
       test     = "StringLike"
       variable = "kms:ViaService"
-      values   = local.plan_services
+      values   = each.value
     }
   }
 
@@ -81,7 +87,7 @@ data "aws_iam_policy_document" "no_data" {
     condition {
       test     = "StringNotLike"
       variable = "kms:ViaService"
-      values   = local.plan_services
+      values   = each.value
     }
   }
 

@@ -20,6 +20,20 @@ variable "repository" {
   }
 }
 
+variable "repository_ids" {
+  description = "The numbers that GitHub gave the repository and its owner, if the subjects of its tokens hold them; null if they hold names alone."
+  type = object({
+    owner      = string
+    repository = string
+  })
+  default = null
+
+  validation {
+    condition     = var.repository_ids == null || try(alltrue([for id in values(var.repository_ids) : can(regex("^[0-9]+$", id))]), false)
+    error_message = "repository_ids are two numbers; gh api repos/OWNER/NAME --jq '.owner.id, .id' prints them."
+  }
+}
+
 variable "branch" {
   description = "The branch whose nightly job plans. Which branches may deploy is said in the settings of GitHub's environments."
   type        = string

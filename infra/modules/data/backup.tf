@@ -59,8 +59,9 @@ data "aws_iam_policy_document" "backup_trust" {
 resource "aws_iam_role" "backup" {
   count = var.backup == null ? 0 : 1
 
-  name               = "${var.name}-backup"
-  assume_role_policy = data.aws_iam_policy_document.backup_trust.json
+  name                 = "${var.name}-backup"
+  assume_role_policy   = data.aws_iam_policy_document.backup_trust.json
+  permissions_boundary = var.permissions_boundary
 }
 
 # A copy that nobody may restore is none: the same role brings tables back.

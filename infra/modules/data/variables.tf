@@ -122,3 +122,14 @@ variable "force_destroy" {
   default     = false
   nullable    = false
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds the roles made here; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary is not the ARN of a policy; pass one of the output permissions_boundary_arns of bootstrap, or null."
+  }
+}

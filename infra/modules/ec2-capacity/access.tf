@@ -39,8 +39,9 @@ data "aws_iam_policy_document" "trust" {
 }
 
 resource "aws_iam_role" "host" {
-  name               = "${var.name}-host"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  name                 = "${var.name}-host"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary
 }
 
 # What the ECS agent calls. AWS keeps it in step with the agent, which every new machine image brings along.

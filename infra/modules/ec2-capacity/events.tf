@@ -1,15 +1,6 @@
 # Who lost a host to Spot, and when: EC2 tells it once, and nobody else keeps it. The events name instances
 # and no groups, so that the log has those of the whole account and region.
 
-resource "aws_cloudwatch_log_group" "spot" {
-  #checkov:skip=CKV_AWS_338:14 days, as for every log of this product
-  #checkov:skip=CKV_AWS_158:key_arn decides; without one CloudWatch encrypts by itself
-  # The prefix by which EventBridge may write.
-  name              = "/aws/events/${var.name}-spot"
-  retention_in_days = 14
-  kms_key_id        = var.key_arn
-}
-
 resource "aws_cloudwatch_event_rule" "spot" {
   name        = "${var.name}-spot"
   description = "Hosts that Spot takes, or is likely to take"
@@ -22,7 +13,7 @@ resource "aws_cloudwatch_event_rule" "spot" {
 
 resource "aws_cloudwatch_event_target" "spot" {
   rule = aws_cloudwatch_event_rule.spot.name
-  arn  = aws_cloudwatch_log_group.spot.arn
+  arn  = var.spot_log_group_arn
 
   depends_on = [aws_cloudwatch_log_resource_policy.spot]
 }
@@ -31,7 +22,7 @@ data "aws_iam_policy_document" "spot" {
   statement {
     sid       = "Stream"
     actions   = ["logs:CreateLogStream"]
-    resources = ["${aws_cloudwatch_log_group.spot.arn}:*"]
+    resources = ["${var.spot_log_group_arn}:*"]
 
     principals {
       type        = "Service"
@@ -42,7 +33,7 @@ data "aws_iam_policy_document" "spot" {
   statement {
     sid       = "Events"
     actions   = ["logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.spot.arn}:*"]
+    resources = ["${var.spot_log_group_arn}:*"]
 
     principals {
       type        = "Service"

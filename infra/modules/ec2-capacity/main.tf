@@ -7,6 +7,10 @@ data "aws_ssm_parameter" "image" {
   name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/${var.architecture == "arm64" ? "arm64/" : ""}recommended/image_id"
 }
 
+locals {
+  most_hosts = max(var.on_demand_base, ceil(2 * var.tasks / var.tasks_per_host))
+}
+
 resource "aws_launch_template" "this" {
   name                   = var.name
   image_id               = data.aws_ssm_parameter.image.insecure_value
@@ -66,7 +70,11 @@ resource "aws_autoscaling_group" "this" {
   name                = var.name
   vpc_zone_identifier = var.subnet_ids
   min_size            = 0
-  max_size            = max(var.on_demand_base, ceil(2 * var.tasks / var.tasks_per_host))
+  max_size            = local.most_hosts
+
+  # Booted while the services are being made. From none, the capacity provider would begin with two hosts once tasks are
+  # waiting, and judge anew minute by minute what is missing.
+  desired_capacity = min(local.most_hosts, ceil(var.first_tasks / var.tasks_per_host))
 
   mixed_instances_policy {
     instances_distribution {

@@ -17,8 +17,3 @@ output "security_group_id" {
   description = "The hosts' security group. Tasks have one of their own."
   value       = aws_security_group.hosts.id
 }
-
-output "spot_log_group" {
-  description = "The log group of Spot's interruptions and rebalance recommendations."
-  value       = aws_cloudwatch_log_group.spot.name
-}

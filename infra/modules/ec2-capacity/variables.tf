@@ -38,6 +38,18 @@ variable "tasks" {
   }
 }
 
+variable "first_tasks" {
+  type        = number
+  default     = 0
+  description = "How many tasks the group is made with hosts for. From then on the capacity provider decides."
+  nullable    = false
+
+  validation {
+    condition     = var.first_tasks >= 0 && floor(var.first_tasks) == var.first_tasks
+    error_message = "first_tasks must be a whole number from 0."
+  }
+}
+
 variable "tasks_per_host" {
   type        = number
   default     = 2
@@ -110,6 +122,16 @@ variable "volume_gb" {
   }
 }
 
+variable "spot_log_group_arn" {
+  type        = string
+  description = "The log group of what Spot announces. Its name must begin with /aws/events/, by which EventBridge may write."
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:logs:[a-z0-9-]+:[0-9]{12}:log-group:/aws/events/", var.spot_log_group_arn))
+    error_message = "spot_log_group_arn must be the ARN of a log group below /aws/events/."
+  }
+}
+
 variable "session_manager" {
   type        = bool
   default     = false
@@ -140,10 +162,21 @@ variable "ingress" {
 variable "key_arn" {
   type        = string
   default     = null
-  description = "ARN of the KMS key that encrypts volumes and logs; null for the services' own encryption."
+  description = "ARN of the KMS key that encrypts volumes; null for the services' own encryption."
 
   validation {
     condition     = var.key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.key_arn))
     error_message = "key_arn must be the ARN of a KMS key, or null."
+  }
+}
+
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "ARN of the policy that bounds the roles made here; null for none."
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy, e.g. from the output permissions_boundary_arns of bootstrap, or null."
   }
 }

@@ -46,6 +46,17 @@ output "smoke_header" {
   value       = { name = local.smoke_header, values = local.smoke_values }
 }
 
+output "site_header" {
+  description = "The header by which the firewall knows requests that a site hands on: its name and its value."
+  sensitive   = true
+  value       = local.site_header
+}
+
+output "viewer_header" {
+  description = "The header in which a site names the address of its client."
+  value       = local.viewer_header
+}
+
 output "waf_arn" {
   description = "The web ACL, or null."
   value       = one(aws_wafv2_web_acl.this[*].arn)

@@ -1,7 +1,14 @@
 # The firewall counts or blocks what AWS's rules find, and limits each address. Tokens and rates per token
 # are the service's own.
 
+# By its random part the firewall knows requests of the site from those of everybody else. Whoever learns it can be
+# counted under another address, and nothing more.
+resource "terraform_data" "site" {}
+
 locals {
+  site_header   = { name = "x-contacts-site", value = terraform_data.site.id }
+  viewer_header = "x-contacts-viewer"
+
   # Rules that must not block, with the label that each of them leaves. Bodies are vCards: larger than the
   # 8 KB that the firewall reads and full of what people write, so their rules count on the routes that
   # take vCards, and block elsewhere (the rule bodies-elsewhere).
@@ -16,6 +23,7 @@ locals {
     AWSManagedRulesKnownBadInputsRuleSet = {
       Log4JRCE_BODY               = "awswaf:managed:aws:known-bad-inputs:Log4JRCE_Body"
       JavaDeserializationRCE_BODY = "awswaf:managed:aws:known-bad-inputs:JavaDeserializationRCE_Body"
+      ReactJSRCE_BODY             = "awswaf:managed:aws:known-bad-inputs:ReactJSRCE_Body"
     }
     AWSManagedRulesAmazonIpReputationList = {}
   }
@@ -27,6 +35,7 @@ locals {
     AWSManagedRulesAmazonIpReputationList = []
   }
 
+  # Without versions: the default one brings rules against new attacks on the day that AWS has them, a pinned one expires.
   rule_groups = {
     AWSManagedRulesAmazonIpReputationList = 10
     AWSManagedRulesCommonRuleSet          = 20
@@ -48,6 +57,7 @@ resource "aws_wafv2_web_acl" "this" {
     allow {}
   }
 
+  # What comes through the site has CloudFront's address, and is counted by the next rule.
   rule {
     name     = "rate"
     priority = 0
@@ -65,14 +75,36 @@ resource "aws_wafv2_web_acl" "this" {
         aggregate_key_type = "IP"
         limit              = var.waf.rate_per_5_minutes
 
-        dynamic "scope_down_statement" {
-          for_each = aws_wafv2_ip_set.unlimited
+        scope_down_statement {
+          and_statement {
+            statement {
+              not_statement {
+                statement {
+                  byte_match_statement {
+                    search_string         = local.site_header.value
+                    positional_constraint = "EXACTLY"
 
-          content {
-            not_statement {
-              statement {
-                ip_set_reference_statement {
-                  arn = scope_down_statement.value.arn
+                    field_to_match {
+                      single_header {
+                        name = local.site_header.name
+                      }
+                    }
+
+                    text_transformation {
+                      priority = 0
+                      type     = "NONE"
+                    }
+                  }
+                }
+              }
+            }
+
+            statement {
+              not_statement {
+                statement {
+                  ip_set_reference_statement {
+                    arn = aws_wafv2_ip_set.unlimited[0].arn
+                  }
                 }
               }
             }
@@ -84,6 +116,77 @@ resource "aws_wafv2_web_acl" "this" {
     visibility_config {
       cloudwatch_metrics_enabled = true
       metric_name                = "${var.name}-rate"
+      sampled_requests_enabled   = true
+    }
+  }
+
+  # By the address that CloudFront saw. The header is believed beside the site's secret alone: whoever comes directly may
+  # write what he likes into it, and into X-Forwarded-For as well.
+  rule {
+    name     = "rate-of-site"
+    priority = 1
+
+    action {
+      block {
+        custom_response {
+          response_code = 429
+        }
+      }
+    }
+
+    statement {
+      rate_based_statement {
+        aggregate_key_type = "FORWARDED_IP"
+        limit              = var.waf.rate_per_5_minutes
+
+        forwarded_ip_config {
+          header_name       = local.viewer_header
+          fallback_behavior = "MATCH"
+        }
+
+        scope_down_statement {
+          and_statement {
+            statement {
+              byte_match_statement {
+                search_string         = local.site_header.value
+                positional_constraint = "EXACTLY"
+
+                field_to_match {
+                  single_header {
+                    name = local.site_header.name
+                  }
+                }
+
+                text_transformation {
+                  priority = 0
+                  type     = "NONE"
+                }
+              }
+            }
+
+            statement {
+              not_statement {
+                statement {
+                  ip_set_reference_statement {
+                    arn = aws_wafv2_ip_set.unlimited[0].arn
+
+                    ip_set_forwarded_ip_config {
+                      header_name       = local.viewer_header
+                      position          = "FIRST"
+                      fallback_behavior = "NO_MATCH"
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+
+    visibility_config {
+      cloudwatch_metrics_enabled = true
+      metric_name                = "${var.name}-rate-of-site"
       sampled_requests_enabled   = true
     }
   }
@@ -204,7 +307,7 @@ resource "aws_wafv2_web_acl" "this" {
 }
 
 resource "aws_wafv2_ip_set" "unlimited" {
-  count = length(try(var.waf.unlimited_addresses, [])) > 0 ? 1 : 0
+  count = var.waf == null ? 0 : 1
 
   name               = "${var.name}-unlimited"
   description        = "Addresses that many people share"
@@ -246,6 +349,12 @@ resource "aws_wafv2_web_acl_logging_configuration" "this" {
   redacted_fields {
     single_header {
       name = local.smoke_header
+    }
+  }
+
+  redacted_fields {
+    single_header {
+      name = local.site_header.name
     }
   }
 }

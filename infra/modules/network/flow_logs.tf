@@ -38,8 +38,9 @@ data "aws_iam_policy_document" "flow_trust" {
 resource "aws_iam_role" "flow" {
   count = var.flow_logs ? 1 : 0
 
-  name               = "${var.name}-flow-logs"
-  assume_role_policy = data.aws_iam_policy_document.flow_trust.json
+  name                 = "${var.name}-flow-logs"
+  assume_role_policy   = data.aws_iam_policy_document.flow_trust.json
+  permissions_boundary = var.permissions_boundary
 }
 
 data "aws_iam_policy_document" "flow" {

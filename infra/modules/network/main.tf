@@ -5,12 +5,20 @@ data "aws_region" "current" {}
 
 data "aws_availability_zones" "open" {
   #checkov:skip=CKV_AWS_394:az_count says how many are used, in the order of their names, which new ones come after
-  state = "available"
+  state            = "available"
+  exclude_zone_ids = var.exclude_zone_ids
 
   # Local and Wavelength zones have to be opted into, and no load balancer of ours belongs there.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
+  }
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.names) >= var.az_count
+      error_message = "${data.aws_region.current.name} has ${length(self.names)} zones for this account without those in exclude_zone_ids, and az_count is ${var.az_count}: lower az_count, take a zone out of exclude_zone_ids if nothing there needs what it lacks, or use another region."
+    }
   }
 }
 

@@ -32,6 +32,18 @@ variable "az_count" {
   }
 }
 
+variable "exclude_zone_ids" {
+  type        = list(string)
+  default     = ["apne1-az3", "use1-az3", "usw1-az2"]
+  description = "Zones that are left out, by their IDs, which mean the same place in every account. By default those without Fargate, and the one without t3 hosts."
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.exclude_zone_ids : can(regex("^[a-z]+[0-9]+-az[0-9]+$", id))])
+    error_message = "exclude_zone_ids must hold IDs of zones, e.g. use1-az3, not names such as us-east-1e: those mean another place in each account."
+  }
+}
+
 variable "private" {
   type        = bool
   default     = false
@@ -86,5 +98,16 @@ variable "key_arn" {
   validation {
     condition     = var.key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.key_arn))
     error_message = "key_arn must be the ARN of a KMS key, or null."
+  }
+}
+
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "ARN of the policy that bounds the roles made here; null for none."
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy, e.g. from the output permissions_boundary_arns of bootstrap, or null."
   }
 }

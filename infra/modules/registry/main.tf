@@ -20,17 +20,26 @@ resource "aws_ecr_lifecycle_policy" "this" {
   policy = jsonencode({
     rules = [
       {
+        # First, because what one rule names no later one may expire: prod runs a release for longer than main takes
+        # to push any number of images.
+        rulePriority = 1
+        description  = "Releases stay"
+        selection    = { tagStatus = "tagged", tagPatternList = ["${var.release_prefix}*"], countType = "imageCountMoreThan", countNumber = 1000 }
+        action       = { type = "expire" }
+      },
+      {
         # An image of several architectures holds untagged ones. ECR leaves those alone that a tagged list
         # of images refers to, so this takes only what was left behind.
-        rulePriority = 1
+        rulePriority = 2
         description  = "Untagged images go after a week"
         selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
         action       = { type = "expire" }
       },
       {
-        rulePriority = 2
-        description  = "The newest ${var.keep_images} images stay"
-        selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.keep_images }
+        # Tagged ones, so that the images of a list do not count a second time.
+        rulePriority = 3
+        description  = "Of the others the newest ${var.keep_images} stay"
+        selection    = { tagStatus = "tagged", tagPatternList = ["*"], countType = "imageCountMoreThan", countNumber = var.keep_images }
         action       = { type = "expire" }
       },
     ]

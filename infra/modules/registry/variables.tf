@@ -20,8 +20,20 @@ variable "key_arn" {
   }
 }
 
+variable "release_prefix" {
+  description = "What the tags of releases begin with. They stay, up to a thousand."
+  type        = string
+  default     = "v"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]+$", var.release_prefix))
+    error_message = "release_prefix is not the beginning of a tag; write it as in \"v\", without wildcards: everything would be a release."
+  }
+}
+
 variable "keep_images" {
-  description = "How many images stay. An image that a service runs must be among them: count the architectures, and how far back a rollback goes."
+  description = "How many images stay that were never released. The one that dev runs must be among them."
   type        = number
   default     = 100
   nullable    = false

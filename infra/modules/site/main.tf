@@ -24,6 +24,14 @@ resource "aws_cloudfront_function" "spa" {
   code    = file("${path.module}/spa.js")
 }
 
+resource "aws_cloudfront_function" "viewer" {
+  name    = "${var.name}-viewer"
+  comment = "Names the client to the load balancer"
+  runtime = "cloudfront-js-2.0"
+  publish = true
+  code    = templatefile("${path.module}/viewer.js", { header = var.viewer_header })
+}
+
 resource "aws_cloudfront_response_headers_policy" "site" {
   #checkov:skip=CKV_AWS_259:HTTPS is asked for this name alone: what is below it may be somebody else's.
   name = "${var.name}-site"
@@ -104,6 +112,12 @@ resource "aws_cloudfront_distribution" "site" {
     origin_id   = "api"
     domain_name = var.api_domain_name
 
+    # Replaces what a client may have sent by that name.
+    custom_header {
+      name  = var.origin_header.name
+      value = var.origin_header.value
+    }
+
     custom_origin_config {
       http_port              = 80
       https_port             = 443
@@ -137,6 +151,11 @@ resource "aws_cloudfront_distribution" "site" {
     cached_methods           = ["GET", "HEAD"]
     cache_policy_id          = local.policies.caching_disabled
     origin_request_policy_id = local.policies.all_viewer_except_host_header
+
+    function_association {
+      event_type   = "viewer-request"
+      function_arn = aws_cloudfront_function.viewer.arn
+    }
   }
 
   restrictions {

@@ -27,6 +27,27 @@ variable "api_https" {
   nullable    = false
 }
 
+variable "origin_header" {
+  description = "The header that shows the load balancer's firewall that a request came through here: the output site_header of the module edge."
+  type = object({
+    name  = string
+    value = string
+  })
+  nullable  = false
+  sensitive = true
+}
+
+variable "viewer_header" {
+  description = "The header in which the firewall looks for the client's address: the output viewer_header of the module edge."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^x-[a-z0-9-]+$", var.viewer_header))
+    error_message = "viewer_header is not a header of one's own in lower case, such as \"x-contacts-viewer\"."
+  }
+}
+
 variable "domain" {
   description = "The site's own name, its certificate in us-east-1, where CloudFront looks for it, and the Route 53 zone for its records, if they are to be made; null for CloudFront's own name."
   type = object({

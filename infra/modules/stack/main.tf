@@ -27,6 +27,7 @@ module "data" {
 
   name                   = local.name
   key_arn                = local.key_arn
+  permissions_boundary   = var.permissions_boundary
   table_name             = var.data.table_name
   deletion_protection    = var.deletion_protection
   force_destroy          = !var.deletion_protection
@@ -49,9 +50,10 @@ module "queue" {
 module "events" {
   source = "../events"
 
-  name      = local.name
-  key_arn   = local.key_arn
-  queue_arn = module.queue.queue_arn
+  name                 = local.name
+  key_arn              = local.key_arn
+  queue_arn            = module.queue.queue_arn
+  permissions_boundary = var.permissions_boundary
 }
 
 module "permissions" {
@@ -93,14 +95,16 @@ module "secrets" {
 module "network" {
   source = "../network"
 
-  name                = local.name
-  cidr                = var.network.cidr
-  az_count            = var.network.az_count
-  private             = local.needs_private_subnets
-  nat                 = var.network.nat
-  interface_endpoints = var.network.interface_endpoints
-  flow_logs           = var.network.flow_logs
-  key_arn             = local.key_arn
+  name                 = local.name
+  cidr                 = var.network.cidr
+  az_count             = var.network.az_count
+  exclude_zone_ids     = var.network.exclude_zone_ids
+  private              = local.needs_private_subnets
+  nat                  = var.network.nat
+  interface_endpoints  = var.network.interface_endpoints
+  flow_logs            = var.network.flow_logs
+  key_arn              = local.key_arn
+  permissions_boundary = var.permissions_boundary
 }
 
 module "edge" {
@@ -134,6 +138,8 @@ module "site" {
   name            = local.name
   api_domain_name = var.domain == null ? module.edge.alb_dns_name : var.domain.name
   api_https       = var.domain != null
+  origin_header   = module.edge.site_header
+  viewer_header   = module.edge.viewer_header
   domain          = var.site.domain
   force_destroy   = !var.deletion_protection
 }

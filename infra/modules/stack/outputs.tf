@@ -27,6 +27,7 @@ output "traffic" {
     service_names     = { for side, cluster in module.containers : side => cluster.service_names }
     function_names    = try(module.functions[0].function_names, {})
     alias             = try(module.functions[0].alias, null)
+    requests_per_task = var.containers.api.requests_per_task
   }
 
   precondition {
@@ -67,11 +68,8 @@ output "metrics" {
 }
 
 output "log_groups" {
-  description = "Log groups by side."
-  value = merge(
-    { for side, cluster in module.containers : side => cluster.log_groups },
-    local.has_functions ? { lambda = module.functions[0].log_groups } : {},
-  )
+  description = "Log groups by side, of those that are not there too."
+  value       = local.log_group_names
 }
 
 output "site" {

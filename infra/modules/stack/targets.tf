@@ -27,9 +27,11 @@ locals {
     CONTACTS_METRICS_LISTEN = "127.0.0.1:5000"
   })
 
-  # What a new side begins with: what the old one runs, as far as its own scaling goes.
-  tasks = { for side in local.container_sides : side => { for service, limits in { api = var.containers.api, worker = var.containers.worker } :
-    service => try(max(limits.min, min(local.traffic.desired[side][service], limits.max)), null)
+  # How many tasks a side has at least. During a switch, and while its old side is on standby, that is what the old side
+  # ran when it began, on both sides: the new one is built as large, and the old one, whose load is gone, does not
+  # shrink but can take all of it back at once.
+  least_tasks = { for side in local.container_sides : side => { for service, limits in { api = var.containers.api, worker = var.containers.worker } :
+    service => max(limits.min, min(try(local.traffic.desired[side][service], 0), limits.max))
   } }
 }
 
@@ -42,6 +44,9 @@ module "functions" {
   target_group_arn = module.edge.target_group_arns.api.lambda
   tracing          = var.lambda.tracing
   key_arn          = local.key_arn
+  log_groups       = local.log_groups.lambda
+
+  permissions_boundary = var.permissions_boundary
 
   # The cache has no address outside the VPC, and everything else has one.
   vpc = var.cache == null ? null : {
@@ -85,6 +90,8 @@ module "containers" {
   container_insights    = var.containers.container_insights
   execute_command       = var.containers.execute_command
   key_arn               = local.key_arn
+  log_groups            = local.log_groups[each.key]
+  permissions_boundary  = var.permissions_boundary
 
   capacity = {
     kind                   = each.key
@@ -115,13 +122,12 @@ module "containers" {
         target_group_arn = module.edge.target_group_arns.api[each.key]
         alb_arn          = module.edge.alb_arn
       }
-      tasks = local.tasks[each.key].api
       scaling = {
-        min                 = var.containers.api.min
+        min                 = local.least_tasks[each.key].api
         max                 = var.containers.api.max
         cpu                 = 70
         memory              = 80
-        requests_per_minute = 1000
+        requests_per_minute = var.containers.api.requests_per_task
       }
     }
 
@@ -134,9 +140,8 @@ module "containers" {
       environment    = local.task_settings
       secrets        = try(module.secrets.value_from.worker, {})
       policy_json    = module.permissions.worker_policy_json
-      tasks          = local.tasks[each.key].worker
       scaling = {
-        min     = var.containers.worker.min
+        min     = local.least_tasks[each.key].worker
         max     = var.containers.worker.max
         backlog = { queue_name = module.queue.queue_name }
       }
@@ -148,16 +153,19 @@ module "hosts" {
   source = "../ec2-capacity"
   count  = contains(local.container_sides, "ec2") ? 1 : 0
 
-  name            = "${local.name}-ec2"
-  cluster_name    = "${local.name}-ec2"
-  architecture    = var.architecture
-  vpc_id          = module.network.vpc_id
-  subnet_ids      = module.network.private_subnet_ids
-  tasks           = var.containers.api.max + var.containers.worker.max
-  tasks_per_host  = var.ec2.tasks_per_host
-  instance_types  = var.ec2.instance_types
-  on_demand_base  = var.ec2.on_demand_base
-  spot_percent    = var.ec2.spot_percent
-  session_manager = var.ec2.session_manager
-  key_arn         = local.key_arn
+  name                 = "${local.name}-ec2"
+  cluster_name         = module.containers["ec2"].cluster_name
+  architecture         = var.architecture
+  vpc_id               = module.network.vpc_id
+  subnet_ids           = module.network.private_subnet_ids
+  tasks                = var.containers.api.max + var.containers.worker.max
+  first_tasks          = sum(values(local.least_tasks.ec2))
+  tasks_per_host       = var.ec2.tasks_per_host
+  instance_types       = var.ec2.instance_types
+  on_demand_base       = var.ec2.on_demand_base
+  spot_percent         = var.ec2.spot_percent
+  session_manager      = var.ec2.session_manager
+  spot_log_group_arn   = local.log_groups.ec2.spot.arn
+  key_arn              = local.key_arn
+  permissions_boundary = var.permissions_boundary
 }

@@ -119,6 +119,7 @@ variable "network" {
   type = object({
     cidr                = optional(string)
     az_count            = optional(number)
+    exclude_zone_ids    = optional(list(string))
     nat                 = optional(string, "single")
     interface_endpoints = optional(map(object({ private_dns = optional(bool, true), policy_json = optional(string) })), {})
     flow_logs           = optional(bool, false)
@@ -174,10 +175,11 @@ variable "lambda" {
 variable "containers" {
   type = object({
     api = optional(object({
-      cpu    = optional(number, 256)
-      memory = optional(number, 512)
-      min    = optional(number, 2)
-      max    = optional(number, 4)
+      cpu               = optional(number, 256)
+      memory            = optional(number, 512)
+      min               = optional(number, 2)
+      max               = optional(number, 4)
+      requests_per_task = optional(number, 1000)
     }), {})
     worker = optional(object({
       cpu    = optional(number, 256)
@@ -190,8 +192,13 @@ variable "containers" {
     execute_command    = optional(bool, false)
   })
   default     = {}
-  description = "The tasks, on Fargate and on hosts alike, as in the module target-ecs."
+  description = "The tasks, on Fargate and on hosts alike, as in the module target-ecs. requests_per_task is how many requests of a minute one task is there for."
   nullable    = false
+
+  validation {
+    condition     = var.containers.api.requests_per_task >= 1
+    error_message = "containers.api.requests_per_task must be at least 1 request per minute, e.g. 1000, which is 17 per second."
+  }
 }
 
 variable "fargate" {
@@ -234,6 +241,11 @@ variable "data" {
   default     = {}
   description = "The table and its backups, as in the module data."
   nullable    = false
+
+  validation {
+    condition     = var.data.table_name == null || try(startswith(var.data.table_name, "${var.name}-${var.environment}-"), false)
+    error_message = "data.table_name must begin with ${var.name}-${var.environment}-, e.g. ${var.name}-${var.environment}-contacts-restored: roles are bounded to the environment's own tables."
+  }
 }
 
 variable "cache" {
@@ -281,4 +293,15 @@ variable "audit" {
   default     = {}
   description = "A KMS key of one's own, CloudTrail and a budget, as in the module audit."
   nullable    = false
+}
+
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "ARN of the policy that bounds every role of the environment; null for none. Workflows may make no role without it."
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy, e.g. from the output permissions_boundary_arns of bootstrap, or null."
+  }
 }

@@ -32,11 +32,3 @@ output "task_role_arns" {
   description = "The roles of the programs."
   value       = { for key, role in aws_iam_role.task : key => role.arn }
 }
-
-output "log_groups" {
-  description = "The log groups, by container."
-  value = merge(
-    { for key, group in aws_cloudwatch_log_group.service : key => group.name },
-    { for key, group in aws_cloudwatch_log_group.collector : "${key}-collector" => group.name },
-  )
-}

@@ -27,15 +27,17 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role" "execution" {
   for_each = var.services
 
-  name               = "${var.name}-${each.key}-execution"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  name                 = "${var.name}-${each.key}-execution"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role" "task" {
   for_each = var.services
 
-  name               = "${var.name}-${each.key}-task"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  name                 = "${var.name}-${each.key}-task"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary
 }
 
 locals {
@@ -54,7 +56,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.service[each.key].arn}:*", "${aws_cloudwatch_log_group.collector[each.key].arn}:*"]
+    resources = [for container in [each.key, "${each.key}-collector"] : "${var.log_groups[container].arn}:*"]
   }
 
   statement {

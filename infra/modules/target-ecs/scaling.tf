@@ -48,7 +48,8 @@ resource "aws_appautoscaling_policy" "predefined" {
   }
 }
 
-# Messages that wait, by task that runs: the queue's length alone says nothing about how long they wait.
+# Messages that wait, by task that runs: the queue's length alone says nothing about how long they wait. Every task
+# reports its CPU once a minute, so the number of reports is the number of tasks, also without Container Insights.
 resource "aws_appautoscaling_policy" "backlog" {
   for_each = local.backlogs
 
@@ -88,11 +89,11 @@ resource "aws_appautoscaling_policy" "backlog" {
         return_data = false
 
         metric_stat {
-          stat = "Average"
+          stat = "SampleCount"
 
           metric {
-            namespace   = "ECS/ContainerInsights"
-            metric_name = "RunningTaskCount"
+            namespace   = "AWS/ECS"
+            metric_name = "CPUUtilization"
 
             dimensions {
               name  = "ClusterName"

@@ -78,7 +78,7 @@ resource "aws_ecs_task_definition" "this" {
       stopTimeout = 60
 
       logConfiguration = merge(local.logging, { options = merge(local.logging.options, {
-        "awslogs-group" = aws_cloudwatch_log_group.service[each.key].name
+        "awslogs-group" = var.log_groups[each.key].name
       }) })
     }),
     merge(local.hardening, {
@@ -106,7 +106,7 @@ resource "aws_ecs_task_definition" "this" {
       stopTimeout = 30
 
       logConfiguration = merge(local.logging, { options = merge(local.logging.options, {
-        "awslogs-group" = aws_cloudwatch_log_group.collector[each.key].name
+        "awslogs-group" = var.log_groups["${each.key}-collector"].name
       }) })
     }),
   ])
@@ -115,24 +115,4 @@ resource "aws_ecs_task_definition" "this" {
   lifecycle {
     create_before_destroy = true
   }
-}
-
-resource "aws_cloudwatch_log_group" "service" {
-  #checkov:skip=CKV_AWS_338:14 days, as for every log of this product
-  #checkov:skip=CKV_AWS_158:key_arn decides; without one CloudWatch encrypts by itself
-  for_each = var.services
-
-  name              = "/ecs/${var.name}/${each.key}"
-  retention_in_days = 14
-  kms_key_id        = var.key_arn
-}
-
-resource "aws_cloudwatch_log_group" "collector" {
-  #checkov:skip=CKV_AWS_338:14 days, as for every log of this product
-  #checkov:skip=CKV_AWS_158:key_arn decides; without one CloudWatch encrypts by itself
-  for_each = var.services
-
-  name              = "/ecs/${var.name}/${each.key}-collector"
-  retention_in_days = 14
-  kms_key_id        = var.key_arn
 }

@@ -23,7 +23,6 @@ variable "services" {
       target_group_arn = string
       alb_arn          = string
     }))
-    tasks = optional(number)
     scaling = optional(object({
       min                 = optional(number, 2)
       max                 = optional(number, 4)
@@ -36,7 +35,7 @@ variable "services" {
       }))
     }), {})
   }))
-  description = "What runs: image by digest, cpu in 1/1024 of a processor and memory in MB of the whole task, secrets as name to valueFrom, tasks to begin with (min if null), and what each task is scaled by: cpu and memory in per cent, requests per minute, messages in a queue."
+  description = "What runs: image by digest, cpu in 1/1024 of a processor and memory in MB of the whole task, secrets as name to valueFrom, how many tasks there may be, beginning with min, and what they are scaled by: cpu and memory in per cent, requests per minute, messages in a queue."
 
   validation {
     condition     = length(var.services) > 0 && alltrue([for name in keys(var.services) : can(regex("^[a-z][a-z0-9-]{0,15}$", name))])
@@ -72,11 +71,6 @@ variable "services" {
   validation {
     condition     = alltrue([for service in var.services : service.scaling.min >= 1 && service.scaling.max >= service.scaling.min])
     error_message = "scaling.min must be at least 1, and scaling.max not below it."
-  }
-
-  validation {
-    condition     = alltrue([for service in var.services : try(service.tasks >= 1 && service.tasks <= service.scaling.max, service.tasks == null)])
-    error_message = "tasks must be from 1 to scaling.max: raise scaling.max if a side has to begin with more."
   }
 
   validation {
@@ -171,6 +165,16 @@ variable "security_group_ids" {
   nullable    = false
 }
 
+variable "log_groups" {
+  type        = map(object({ name = string, arn = string }))
+  description = "Where containers log to: for each service one of its name, and one of its name with -collector. They outlive the cluster, so that it can be read why its tasks failed."
+
+  validation {
+    condition     = length(setsubtract(flatten([for name in keys(var.services) : [name, "${name}-collector"]]), keys(var.log_groups))) == 0
+    error_message = "log_groups must hold two groups for each service, e.g. api and api-collector."
+  }
+}
+
 variable "container_insights" {
   type        = string
   default     = "enabled"
@@ -180,11 +184,6 @@ variable "container_insights" {
   validation {
     condition     = contains(["enabled", "enhanced", "disabled"], var.container_insights)
     error_message = "container_insights must be enabled, enhanced or disabled."
-  }
-
-  validation {
-    condition     = var.container_insights != "disabled" || alltrue([for service in var.services : service.scaling.backlog == null])
-    error_message = "container_insights must not be disabled where a service scales by backlog: the number of tasks comes from it."
   }
 }
 
@@ -203,5 +202,16 @@ variable "key_arn" {
   validation {
     condition     = var.key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.key_arn))
     error_message = "key_arn must be the ARN of a KMS key, or null."
+  }
+}
+
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "ARN of the policy that bounds the roles made here; null for none."
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy, e.g. from the output permissions_boundary_arns of bootstrap, or null."
   }
 }

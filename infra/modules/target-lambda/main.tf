@@ -27,17 +27,6 @@ locals {
   }
 }
 
-resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:14 days, as for every log of this product
-  #checkov:skip=CKV_AWS_158:key_arn decides; without one CloudWatch encrypts by itself
-  for_each = local.functions
-
-  # The name that Lambda writes to.
-  name              = "/aws/lambda/${var.name}-${each.key}"
-  retention_in_days = 14
-  kms_key_id        = var.key_arn
-}
-
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:tracing decides; X-Ray costs by the request
   #checkov:skip=CKV_AWS_115:reserved_concurrency decides; the account's limit is enough for most
@@ -66,6 +55,15 @@ resource "aws_lambda_function" "this" {
     variables = each.value.environment
   }
 
+  # Lambda's own lines about each call cost more than they tell: failures and time-outs are warnings. What the program
+  # writes is for its own level to decide.
+  logging_config {
+    log_group             = var.log_groups[each.key].name
+    log_format            = "JSON"
+    application_log_level = "TRACE"
+    system_log_level      = "WARN"
+  }
+
   tracing_config {
     mode = var.tracing ? "Active" : "PassThrough"
   }
@@ -79,8 +77,12 @@ resource "aws_lambda_function" "this" {
     }
   }
 
+  # Lambda keeps its network interfaces for up to 45 minutes after a function is gone. Before that they are given the
+  # VPC's default group, so that the groups of this configuration can go.
+  replace_security_groups_on_destroy = var.vpc == null ? null : true
+
   # Its first line of log, and its network interfaces, need these.
-  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.service]
+  depends_on = [aws_iam_role_policy.service]
 }
 
 # Who calls a function calls this alias. A release moves it by weight, and back if it fails: so Terraform

@@ -32,8 +32,3 @@ output "role_arns" {
   description = "The functions' roles."
   value       = { for name, role in aws_iam_role.this : name => role.arn }
 }
-
-output "log_groups" {
-  description = "The functions' log groups."
-  value       = { for name, group in aws_cloudwatch_log_group.this : name => group.name }
-}

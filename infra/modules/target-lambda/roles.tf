@@ -12,8 +12,9 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role" "this" {
   for_each = local.functions
 
-  name               = "${var.name}-${each.key}-function"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  name                 = "${var.name}-${each.key}-function"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary
 }
 
 # What the code calls; of the worker, also what the event source mapping does with the queue in its name.
@@ -34,7 +35,7 @@ data "aws_iam_policy_document" "service" {
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.this[each.key].arn}:*"]
+    resources = ["${var.log_groups[each.key].arn}:*"]
   }
 
   dynamic "statement" {

@@ -128,6 +128,14 @@ variable "target_group_arn" {
   description = "The load balancer's target group of functions."
 }
 
+variable "log_groups" {
+  type = object({
+    api    = object({ name = string, arn = string })
+    worker = object({ name = string, arn = string })
+  })
+  description = "Where the functions log to. They outlive the functions, so that it can be read why these went."
+}
+
 variable "vpc" {
   type = object({
     subnet_ids         = list(string)
@@ -152,10 +160,21 @@ variable "tracing" {
 variable "key_arn" {
   type        = string
   default     = null
-  description = "ARN of the KMS key that encrypts variables and logs; null for the services' own encryption."
+  description = "ARN of the KMS key that encrypts variables; null for the services' own encryption."
 
   validation {
     condition     = var.key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.key_arn))
     error_message = "key_arn must be the ARN of a KMS key, or null."
+  }
+}
+
+variable "permissions_boundary" {
+  type        = string
+  default     = null
+  description = "ARN of the policy that bounds the roles made here; null for none."
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy, e.g. from the output permissions_boundary_arns of bootstrap, or null."
   }
 }

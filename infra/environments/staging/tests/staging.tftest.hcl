@@ -1,29 +1,10 @@
 mock_provider "aws" {
-  mock_data "aws_availability_zones" {
-    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
-  }
-  mock_data "aws_region" {
-    defaults = { name = "eu-central-1" }
-  }
-  mock_data "aws_partition" {
-    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
-  }
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{}" }
-  }
-  mock_data "aws_ssm_parameter" {
-    defaults = { insecure_value = "ami-1" }
-  }
-  mock_data "aws_default_tags" {
-    defaults = { tags = {} }
-  }
+  source = "../../modules/stack/tests/mocks"
 }
 
 variables {
   region = "eu-central-1"
+  domain = { name = "contacts.example.com", zone_id = "Z1" }
   image  = "contact-manager@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   zips   = { api = "../../modules/target-lambda/tests/empty.zip", worker = "../../modules/target-lambda/tests/empty.zip" }
 }
@@ -49,10 +30,9 @@ run "staging_runs_on_hosts_by_one_word" {
   }
 }
 
-run "staging_is_encrypted_once_it_has_a_domain" {
+run "staging_is_encrypted" {
   command = plan
   variables {
-    domain = { name = "contacts.example.com", zone_id = "Z1" }
     budget = { monthly_usd = 100, email = "somebody@example.com" }
   }
 
@@ -68,4 +48,12 @@ run "a_target_is_one_of_three" {
     target = "ecs"
   }
   expect_failures = [var.target]
+}
+
+run "staging_needs_a_domain" {
+  command = plan
+  variables {
+    domain = null
+  }
+  expect_failures = [var.domain]
 }

@@ -1,3 +1,15 @@
+# Computes policy documents by itself, and calls nobody.
+provider "aws" {
+  alias                       = "real"
+  region                      = "eu-central-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  skip_requesting_account_id  = true
+}
+
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
@@ -7,6 +19,9 @@ mock_provider "aws" {
   }
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::123456789012:policy/boundary" }
   }
   mock_resource "aws_iam_openid_connect_provider" {
     defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
@@ -47,6 +62,25 @@ run "every_role_is_bound_to_the_audience_and_to_whole_subjects" {
   }
 }
 
+run "a_repository_with_immutable_subjects_is_known_by_both_forms" {
+  variables {
+    repository_ids = { owner = "123", repository = "456" }
+  }
+
+  assert {
+    condition = local.subjects == {
+      plan = [
+        "repo:example/contact-manager:pull_request", "repo:example/contact-manager:ref:refs/heads/main",
+        "repo:example@123/contact-manager@456:pull_request", "repo:example@123/contact-manager@456:ref:refs/heads/main",
+      ]
+      apply-dev     = ["repo:example/contact-manager:environment:dev", "repo:example@123/contact-manager@456:environment:dev"]
+      apply-staging = ["repo:example/contact-manager:environment:staging", "repo:example@123/contact-manager@456:environment:staging"]
+      apply-prod    = ["repo:example/contact-manager:environment:prod", "repo:example@123/contact-manager@456:environment:prod"]
+    }
+    error_message = "A role trusts a subject that is not GitHub's word for this repository."
+  }
+}
+
 run "a_plan_reads_no_data" {
   assert {
     condition     = endswith(aws_iam_role_policy_attachment.plan.policy_arn, "/ReadOnlyAccess")
@@ -55,23 +89,37 @@ run "a_plan_reads_no_data" {
   assert {
     condition = alltrue([
       for action in ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "sqs:ReceiveMessage", "logs:GetLogEvents"] :
-      contains(flatten([for statement in data.aws_iam_policy_document.no_data.statement : statement.actions if statement.effect == "Deny" && length(statement.condition) == 0]), action)
+      contains(flatten([for statement in data.aws_iam_policy_document.no_data["plan"].statement : statement.actions if statement.effect == "Deny" && length(statement.condition) == 0]), action)
     ])
     error_message = "Contacts and logs are nobody's business."
   }
   assert {
-    condition     = data.aws_iam_policy_document.plan.statement[0].effect == "Deny" && data.aws_iam_policy_document.plan.statement[0].not_resources == toset(["${var.state_bucket_arn}/*"])
-    error_message = "Objects are denied but for the states."
+    condition     = data.aws_iam_policy_document.plan.statement[0].effect == "Deny" && data.aws_iam_policy_document.plan.statement[0].not_resources == toset(concat(["${var.state_bucket_arn}/*"], [for environment in var.environments : "arn:aws:s3:::contact-manager-${environment}-objects-123456789012/release/*"]))
+    error_message = "Objects are denied but for the states and the releases."
   }
 }
 
 run "of_secrets_only_the_empty_first_version_can_be_read" {
   assert {
     condition = [
-      for statement in data.aws_iam_policy_document.no_data.statement :
+      for statement in data.aws_iam_policy_document.no_data["plan"].statement :
       "${coalesce(statement.effect, "Allow")} ${one(statement.condition).test} ${one(one(statement.condition).values)}" if contains(statement.actions, "secretsmanager:GetSecretValue")
     ] == ["Allow StringLike terraform-*", "Deny StringNotLike terraform-*"]
     error_message = "Versions of people and rotations are denied."
+  }
+}
+
+run "an_apply_uses_keys_through_the_services_that_try_them_in_its_name" {
+  assert {
+    condition = {
+      for role, document in data.aws_iam_policy_document.no_data : role => one(distinct([
+        for statement in document.statement : join(" ", one(statement.condition).values) if contains(statement.actions, "kms:Decrypt")
+      ]))
+      } == {
+      plan  = "lambda.*.amazonaws.com s3.*.amazonaws.com secretsmanager.*.amazonaws.com"
+      apply = "lambda.*.amazonaws.com s3.*.amazonaws.com secretsmanager.*.amazonaws.com aps.*.amazonaws.com backup.*.amazonaws.com dynamodb.*.amazonaws.com"
+    }
+    error_message = "A vault, a workspace or a table with a key of one's own could not be made, or a plan decrypts what it need not."
   }
 }
 
@@ -88,6 +136,78 @@ run "an_environment_writes_roles_under_its_own_names" {
       for statement in data.aws_iam_policy_document.apply["dev"].statement : one(statement.condition).variable if contains(statement.actions, "iam:PassRole")
     ] == ["iam:PassedToService"]
     error_message = "Roles are handed to named services alone."
+  }
+}
+
+run "roles_are_made_and_changed_within_the_boundary_alone" {
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.apply["dev"].statement :
+      contains([for condition in statement.condition : "${condition.test} ${condition.variable} ${join(",", condition.values)}"],
+      "StringEquals iam:PermissionsBoundary ${aws_iam_policy.boundary["dev"].arn}")
+      if length(setintersection(statement.actions, ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"])) > 0
+    ])
+    error_message = "A role could be made or widened without the boundary."
+  }
+  assert {
+    condition = length(setintersection(flatten(data.aws_iam_policy_document.apply["dev"].statement[*].actions), [
+      "iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeleteRolePermissionsBoundary", "iam:SetDefaultPolicyVersion",
+    ])) == 0
+    error_message = "The boundary itself must stay as it is."
+  }
+  assert {
+    condition     = output.permissions_boundary_arns == { dev = "arn:aws:iam::123456789012:policy/boundary", prod = "arn:aws:iam::123456789012:policy/boundary", staging = "arn:aws:iam::123456789012:policy/boundary" } && aws_iam_policy.boundary["dev"].name == "contact-manager-ci-boundary-dev"
+    error_message = "Each environment has a boundary, under a name that its role may not touch."
+  }
+}
+
+run "the_boundary_ends_at_the_environment_and_before_iam" {
+  assert {
+    condition     = alltrue([for resource in data.aws_iam_policy_document.boundary["dev"].statement[0].resources : strcontains(resource, "contact-manager-dev")])
+    error_message = "What dev keeps is called contact-manager-dev."
+  }
+  assert {
+    condition = !anytrue([
+      for action in flatten(data.aws_iam_policy_document.boundary["dev"].statement[*].actions) : contains(["*", "iam", "lambda", "organizations", "s3", "sts"], split(":", action)[0])
+    ])
+    error_message = "No role of an environment manages roles, or becomes another."
+  }
+}
+
+run "what_the_programs_may" {
+  command = plan
+  module {
+    source = "../permissions"
+  }
+  providers = { aws = aws.real }
+  variables {
+    table_arn             = "arn:aws:dynamodb:eu-central-1:123456789012:table/contact-manager-dev-contacts"
+    queue_arn             = "arn:aws:sqs:eu-central-1:123456789012:contact-manager-dev-jobs"
+    dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:123456789012:contact-manager-dev-jobs-dead"
+    topic_arn             = "arn:aws:sns:eu-central-1:123456789012:contact-manager-dev-events"
+    key_arns              = ["arn:aws:kms:eu-central-1:123456789012:key/1"]
+    cache = {
+      replication_group_arn = "arn:aws:elasticache:eu-central-1:123456789012:replicationgroup:contact-manager-dev"
+      user_arn              = "arn:aws:elasticache:eu-central-1:123456789012:user:contact-manager-dev-app"
+    }
+  }
+}
+
+run "the_boundary_has_room_for_what_the_programs_may" {
+  assert {
+    condition = alltrue(flatten([
+      for policy in [run.what_the_programs_may.api_policy_json, run.what_the_programs_may.worker_policy_json] : [
+        for granted in jsondecode(policy).Statement : [
+          for pair in setproduct(flatten([granted.Action]), flatten([granted.Resource])) : anytrue(flatten([
+            for statement in data.aws_iam_policy_document.boundary["dev"].statement : [
+              for bound in setproduct(statement.actions, statement.resources) :
+              can(regex("^${replace(bound[0], "*", ".*")}$", pair[0])) && can(regex("^${replace(bound[1], "*", ".*")}$", pair[1]))
+            ]
+          ]))
+        ]
+      ]
+    ]))
+    error_message = "A role would be allowed something by its policy and refused it by the boundary: add it to boundary.tf."
   }
 }
 
@@ -136,6 +256,14 @@ run "a_repository_is_one_repository" {
     repository = "example/*"
   }
   expect_failures = [var.repository]
+}
+
+run "the_ids_of_a_repository_are_numbers" {
+  command = plan
+  variables {
+    repository_ids = { owner = "*", repository = "456" }
+  }
+  expect_failures = [var.repository_ids]
 }
 
 run "a_branch_is_one_branch" {

@@ -273,3 +273,24 @@ run "a_name_of_a_table_is_one" {
 
   expect_failures = [var.table_name]
 }
+
+run "roles_are_bounded_when_asked_for" {
+  command = plan
+  variables {
+    backup               = {}
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.backup[0].permissions_boundary == var.permissions_boundary
+    error_message = "The role must have the boundary."
+  }
+}
+
+run "a_boundary_is_a_policy" {
+  command = plan
+  variables {
+    permissions_boundary = "boundary"
+  }
+  expect_failures = [var.permissions_boundary]
+}

@@ -20,9 +20,6 @@ mock_provider "aws" {
   mock_resource "aws_autoscaling_group" {
     defaults = { arn = "arn:aws:autoscaling:eu-central-1:123456789012:autoScalingGroup:1:autoScalingGroupName/contact-manager-test-ec2" }
   }
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/events/contact-manager-test-ec2-spot" }
-  }
   mock_resource "aws_cloudwatch_event_rule" {
     defaults = { arn = "arn:aws:events:eu-central-1:123456789012:rule/contact-manager-test-ec2-spot" }
   }
@@ -34,6 +31,8 @@ variables {
   vpc_id       = "vpc-1"
   subnet_ids   = ["subnet-1", "subnet-2"]
   tasks        = 7
+
+  spot_log_group_arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/events/contact-manager-test-ec2-spot"
 }
 
 run "hosts_are_closed_and_encrypted" {
@@ -77,6 +76,68 @@ run "there_is_room_for_twice_the_tasks" {
   }
 }
 
+run "hosts_for_the_first_tasks_are_there_from_the_beginning" {
+  command   = plan
+  state_key = "new"
+  variables {
+    first_tasks = 5
+  }
+
+  assert {
+    condition     = aws_autoscaling_group.this.desired_capacity == 3
+    error_message = "Five tasks at two to a host need three hosts."
+  }
+}
+
+run "no_more_hosts_than_there_may_be" {
+  command   = plan
+  state_key = "new"
+  variables {
+    first_tasks = 100
+  }
+
+  assert {
+    condition     = aws_autoscaling_group.this.desired_capacity == 7
+    error_message = "The maximum holds from the beginning."
+  }
+}
+
+run "first_tasks_are_a_number" {
+  command = plan
+  variables {
+    first_tasks = -1
+  }
+  expect_failures = [var.first_tasks]
+}
+
+run "eventbridge_may_write_below_its_own_name_alone" {
+  command = plan
+  variables {
+    spot_log_group_arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/spot"
+  }
+  expect_failures = [var.spot_log_group_arn]
+}
+
+run "the_role_of_hosts_is_bounded_when_asked_for" {
+  command = plan
+  variables {
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.host.permissions_boundary == var.permissions_boundary
+    error_message = "The role must have the boundary."
+  }
+}
+
+run "a_boundary_is_a_policy" {
+  command = plan
+  variables {
+    permissions_boundary = "boundary"
+  }
+  expect_failures = [var.permissions_boundary]
+}
+
 run "the_base_is_never_above_the_maximum" {
   command = plan
   variables {
@@ -109,8 +170,8 @@ run "the_capacity_provider_scales_drains_and_protects" {
 
 run "what_spot_says_is_logged" {
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_event_rule.spot.event_pattern).detail-type) == 2 && aws_cloudwatch_event_target.spot.arn == aws_cloudwatch_log_group.spot.arn && aws_cloudwatch_log_group.spot.retention_in_days == 14
-    error_message = "Interruptions and recommendations must go to the log group for 14 days."
+    condition     = length(jsondecode(aws_cloudwatch_event_rule.spot.event_pattern).detail-type) == 2 && aws_cloudwatch_event_target.spot.arn == var.spot_log_group_arn
+    error_message = "Interruptions and recommendations must go to the log group."
   }
 }
 
@@ -151,15 +212,15 @@ run "hosts_can_have_arm_processors" {
   }
 }
 
-run "a_key_encrypts_volumes_and_logs" {
+run "a_key_encrypts_volumes" {
   command = plan
   variables {
     key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1"
   }
 
   assert {
-    condition     = aws_launch_template.this.block_device_mappings[0].ebs[0].kms_key_id == var.key_arn && aws_cloudwatch_log_group.spot.kms_key_id == var.key_arn
-    error_message = "The key must be used for both."
+    condition     = aws_launch_template.this.block_device_mappings[0].ebs[0].kms_key_id == var.key_arn
+    error_message = "The key must be used."
   }
 }
 

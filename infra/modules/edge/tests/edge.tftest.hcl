@@ -1,46 +1,5 @@
 mock_provider "aws" {
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{}" }
-  }
-  mock_resource "aws_lb" {
-    defaults = {
-      arn      = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/contact-manager-test/1"
-      dns_name = "contact-manager-test-1.eu-central-1.elb.amazonaws.com"
-      zone_id  = "Z215JYRZR1TBD5"
-    }
-  }
-  mock_resource "aws_lb_listener" {
-    defaults = { arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/contact-manager-test/1/2" }
-  }
-  mock_resource "aws_lb_target_group" {
-    defaults = { arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/group/3" }
-  }
-  mock_resource "aws_wafv2_web_acl" {
-    defaults = { arn = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/contact-manager-test/4" }
-  }
-  mock_resource "aws_wafv2_ip_set" {
-    defaults = { arn = "arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/contact-manager-test/5" }
-  }
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:aws-waf-logs-contact-manager-test" }
-  }
-  mock_resource "aws_s3_bucket" {
-    defaults = { arn = "arn:aws:s3:::contact-manager-test-alb-1" }
-  }
-  mock_resource "aws_acm_certificate" {
-    defaults = {
-      arn = "arn:aws:acm:eu-central-1:123456789012:certificate/made"
-      domain_validation_options = [{
-        domain_name           = "contacts.example.com"
-        resource_record_name  = "_1.contacts.example.com."
-        resource_record_type  = "CNAME"
-        resource_record_value = "_2.acm-validations.aws."
-      }]
-    }
-  }
-  mock_resource "aws_acm_certificate_validation" {
-    defaults = { certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/made" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
@@ -290,6 +249,39 @@ run "a_blocking_firewall_lets_vcards_pass" {
   }
 }
 
+run "requests_of_a_site_are_counted_by_the_address_that_it_names" {
+  variables {
+    waf = {}
+  }
+
+  assert {
+    condition = { for rule in aws_wafv2_web_acl.this[0].rule : rule.name => [
+      rule.statement[0].rate_based_statement[0].aggregate_key_type,
+      try(rule.statement[0].rate_based_statement[0].forwarded_ip_config[0].header_name, ""),
+    ] if startswith(rule.name, "rate") } == { rate = ["IP", ""], rate-of-site = ["FORWARDED_IP", "x-contacts-viewer"] }
+    error_message = "Direct requests must be counted by their address, those of the site by its word."
+  }
+
+  assert {
+    condition = one([for rule in aws_wafv2_web_acl.this[0].rule :
+      rule.statement[0].rate_based_statement[0].scope_down_statement[0].and_statement[0].statement[0].byte_match_statement[0].search_string if rule.name == "rate-of-site"
+    ]) == output.site_header.value
+    error_message = "The site's word must be believed beside its secret alone."
+  }
+
+  assert {
+    condition = one([for rule in aws_wafv2_web_acl.this[0].rule :
+      rule.statement[0].rate_based_statement[0].scope_down_statement[0].and_statement[0].statement[0].not_statement[0].statement[0].byte_match_statement[0].search_string if rule.name == "rate"
+    ]) == output.site_header.value
+    error_message = "Requests of the site must not be counted together."
+  }
+
+  assert {
+    condition     = contains(flatten([for field in aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields : field.single_header[*].name]), "x-contacts-site")
+    error_message = "The secret must not be logged."
+  }
+}
+
 run "clients_can_be_limited_to_some_addresses" {
   variables {
     domain        = { name = "contacts.example.com", zone_id = "Z1" }
@@ -300,135 +292,4 @@ run "clients_can_be_limited_to_some_addresses" {
     condition     = toset(keys(aws_vpc_security_group_ingress_rule.clients)) == toset(["203.0.113.0/24:80", "203.0.113.0/24:443"])
     error_message = "Both ports must be open to these addresses alone."
   }
-}
-
-run "a_name_must_fit_a_load_balancer" {
-  command = plan
-  variables {
-    name = "a-name-that-is-too-long-for-a-load-balancer"
-  }
-  expect_failures = [var.name]
-}
-
-run "one_subnet_is_too_few" {
-  command = plan
-  variables {
-    subnet_ids = ["subnet-1"]
-  }
-  expect_failures = [var.subnet_ids]
-}
-
-run "there_must_be_a_service" {
-  command = plan
-  variables {
-    services = {}
-  }
-  expect_failures = [var.services]
-}
-
-run "a_service_must_have_a_path" {
-  command = plan
-  variables {
-    services = { api = { path_patterns = [], priority = 100 } }
-  }
-  expect_failures = [var.services]
-}
-
-run "a_path_has_at_most_one_wildcard" {
-  command = plan
-  variables {
-    services = { api = { path_patterns = ["/v1/*/contacts/*"], priority = 100 } }
-  }
-  expect_failures = [var.services]
-}
-
-run "two_services_cannot_begin_at_the_same_priority" {
-  command = plan
-  variables {
-    services = {
-      api  = { path_patterns = ["/v1/*"], priority = 100 }
-      dash = { path_patterns = ["/dash/*"], priority = 100 }
-    }
-  }
-  expect_failures = [var.services]
-}
-
-run "a_port_is_a_port" {
-  command = plan
-  variables {
-    services = { api = { path_patterns = ["/v1/*"], priority = 100, port = 0 } }
-  }
-  expect_failures = [var.services]
-}
-
-run "a_function_must_answer_between_two_checks" {
-  command = plan
-  variables {
-    services = { api = { path_patterns = ["/v1/*"], priority = 100, lambda_timeout = 900 } }
-  }
-  expect_failures = [var.services]
-}
-
-run "weights_add_up_to_100" {
-  command = plan
-  variables {
-    weights = { lambda = 50, fargate = 40, ec2 = 0 }
-  }
-  expect_failures = [var.weights]
-}
-
-run "a_domain_is_a_host_name" {
-  command = plan
-  variables {
-    domain = { name = "https://contacts.example.com", zone_id = "Z1" }
-  }
-  expect_failures = [var.domain]
-}
-
-run "a_domain_needs_a_zone_or_a_certificate" {
-  command = plan
-  variables {
-    domain = { name = "contacts.example.com" }
-  }
-  expect_failures = [var.domain]
-}
-
-run "somebody_must_be_allowed_in" {
-  command = plan
-  variables {
-    ingress_cidrs = []
-  }
-  expect_failures = [var.ingress_cidrs]
-}
-
-run "the_firewall_counts_or_blocks" {
-  command = plan
-  variables {
-    waf = { managed_rules = "off" }
-  }
-  expect_failures = [var.waf]
-}
-
-run "a_rate_has_a_minimum" {
-  command = plan
-  variables {
-    waf = { rate_per_5_minutes = 5 }
-  }
-  expect_failures = [var.waf]
-}
-
-run "unlimited_addresses_are_ranges" {
-  command = plan
-  variables {
-    waf = { unlimited_addresses = ["office"] }
-  }
-  expect_failures = [var.waf]
-}
-
-run "a_key_is_named_by_its_arn" {
-  command = plan
-  variables {
-    key_arn = "alias/contacts"
-  }
-  expect_failures = [var.key_arn]
 }

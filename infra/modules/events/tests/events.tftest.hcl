@@ -122,3 +122,23 @@ run "a_queue_is_named_by_its_arn" {
   }
   expect_failures = [var.queue_arn]
 }
+
+run "roles_are_bounded_when_asked_for" {
+  command = plan
+  variables {
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.scheduler.permissions_boundary == var.permissions_boundary
+    error_message = "The role must have the boundary."
+  }
+}
+
+run "a_boundary_is_a_policy" {
+  command = plan
+  variables {
+    permissions_boundary = "boundary"
+  }
+  expect_failures = [var.permissions_boundary]
+}

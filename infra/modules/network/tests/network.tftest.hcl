@@ -52,6 +52,36 @@ run "zones_are_taken_in_order_and_a_third_moves_no_subnet" {
   }
 }
 
+run "zones_that_cannot_hold_every_target_are_left_out" {
+  command = plan
+
+  assert {
+    condition     = data.aws_availability_zones.open.exclude_zone_ids == toset(["apne1-az3", "use1-az3", "usw1-az2"])
+    error_message = "Those without Fargate or t3 hosts must be left out."
+  }
+}
+
+run "a_region_has_enough_zones_or_says_so" {
+  command = plan
+  variables {
+    az_count = 3
+  }
+
+  override_data {
+    target = data.aws_availability_zones.open
+    values = { names = ["us-west-1a", "us-west-1c"] }
+  }
+  expect_failures = [data.aws_availability_zones.open]
+}
+
+run "a_zone_is_named_by_its_id" {
+  command = plan
+  variables {
+    exclude_zone_ids = ["us-east-1e"]
+  }
+  expect_failures = [var.exclude_zone_ids]
+}
+
 run "private_subnets_without_nat_reach_the_gateway_endpoints_alone" {
   command = plan
 
@@ -221,4 +251,25 @@ run "a_key_is_named_by_its_arn" {
     key_arn = "alias/contacts"
   }
   expect_failures = [var.key_arn]
+}
+
+run "roles_are_bounded_when_asked_for" {
+  command = plan
+  variables {
+    flow_logs            = true
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.flow[0].permissions_boundary == var.permissions_boundary
+    error_message = "The role must have the boundary."
+  }
+}
+
+run "a_boundary_is_a_policy" {
+  command = plan
+  variables {
+    permissions_boundary = "boundary"
+  }
+  expect_failures = [var.permissions_boundary]
 }

@@ -11,15 +11,26 @@ run "tags_cannot_be_moved_and_every_push_is_scanned" {
   }
 }
 
-run "old_images_go_by_themselves" {
+run "releases_stay_and_others_go_by_themselves" {
   variables {
     keep_images = 30
   }
 
   assert {
-    condition     = [for rule in jsondecode(aws_ecr_lifecycle_policy.this.policy).rules : "${rule.selection.tagStatus} ${rule.selection.countNumber}"] == ["untagged 7", "any 30"]
-    error_message = "Untagged images go after 7 days; of the others the newest stay."
+    condition = [
+      for rule in jsondecode(aws_ecr_lifecycle_policy.this.policy).rules :
+      "${rule.rulePriority} ${rule.selection.tagStatus} ${join("", try(rule.selection.tagPatternList, []))} ${rule.selection.countNumber}"
+    ] == ["1 tagged v* 1000", "2 untagged  7", "3 tagged * 30"]
+    error_message = "Releases come first and stay; untagged images go after 7 days, and of the others the newest stay."
   }
+}
+
+run "everything_is_not_a_release" {
+  command = plan
+  variables {
+    release_prefix = "*"
+  }
+  expect_failures = [var.release_prefix]
 }
 
 run "without_a_key_ecr_encrypts_by_its_own" {

@@ -9,7 +9,7 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:s3:::site" }
   }
   mock_resource "aws_cloudfront_function" {
-    defaults = { arn = "arn:aws:cloudfront::123456789012:function/spa" }
+    defaults = { arn = "arn:aws:cloudfront::123456789012:function/made" }
   }
   mock_resource "aws_cloudfront_distribution" {
     defaults = {
@@ -23,6 +23,8 @@ mock_provider "aws" {
 variables {
   name            = "contact-manager-test"
   api_domain_name = "api.example.com"
+  origin_header   = { name = "x-contacts-site", value = "secret" }
+  viewer_header   = "x-contacts-viewer"
 }
 
 run "only_this_distribution_reads_the_bucket_and_only_by_tls" {
@@ -64,6 +66,25 @@ run "the_api_is_on_the_same_origin_and_never_cached" {
     condition     = length(aws_cloudfront_distribution.site.custom_error_response) == 0
     error_message = "A rule about errors would replace those of the API."
   }
+}
+
+run "the_load_balancer_hears_who_the_client_is_and_who_says_so" {
+  assert {
+    condition     = strcontains(aws_cloudfront_function.viewer.code, "request.headers['x-contacts-viewer'] = { value: event.viewer.ip }") && one(aws_cloudfront_distribution.site.ordered_cache_behavior[0].function_association).event_type == "viewer-request"
+    error_message = "The client's address is written for every request to the API."
+  }
+  assert {
+    condition     = flatten([for origin in aws_cloudfront_distribution.site.origin : [for header in origin.custom_header : "${header.name}: ${header.value}"]]) == nonsensitive(["${var.origin_header.name}: ${var.origin_header.value}"])
+    error_message = "The API's origin, and no other, is shown the header."
+  }
+}
+
+run "the_header_of_the_client_is_one_of_our_own" {
+  command = plan
+  variables {
+    viewer_header = "X-Forwarded-For"
+  }
+  expect_failures = [var.viewer_header]
 }
 
 run "the_api_is_reached_by_tls_unless_it_has_none" {

@@ -1,25 +1,5 @@
 mock_provider "aws" {
-  mock_data "aws_availability_zones" {
-    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
-  }
-  mock_data "aws_region" {
-    defaults = { name = "eu-central-1" }
-  }
-  mock_data "aws_partition" {
-    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
-  }
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{}" }
-  }
-  mock_data "aws_ssm_parameter" {
-    defaults = { insecure_value = "ami-1" }
-  }
-  mock_data "aws_default_tags" {
-    defaults = { tags = {} }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
@@ -191,8 +171,6 @@ run "no_side_that_is_missing_gets_requests" {
   expect_failures = [aws_ssm_parameter.traffic]
 }
 
-# Options.
-
 run "a_new_side_begins_with_what_the_old_one_runs_up_to_its_maximum" {
   command   = plan
   state_key = "under_way"
@@ -201,223 +179,50 @@ run "a_new_side_begins_with_what_the_old_one_runs_up_to_its_maximum" {
   }
 
   assert {
-    condition     = local.tasks.fargate == { api = 3, worker = 5 }
+    condition     = local.least_tasks.fargate == { api = 3, worker = 5 }
     error_message = "Services must begin with desired tasks, at most their maximum."
   }
 }
 
-run "the_cache_brings_functions_into_the_vpc" {
-  command = plan
+run "a_switch_between_containers_is_under_way" {
+  module {
+    source = "./tests/parameter"
+  }
+  state_key = "standby"
   variables {
-    cache = {}
-  }
-
-  assert {
-    condition     = length(module.cache) == 1 && length(aws_security_group.cache_clients) == 1 && length(aws_vpc_security_group_egress_rule.cache) == 1 && length(module.network.private_subnet_ids) == 2
-    error_message = "Functions must be attached to private subnets, with a way to the cache."
-  }
-
-  assert {
-    condition     = contains(keys(local.settings), "CONTACTS_CACHE_URL")
-    error_message = "The programs must be told of the cache."
+    value = { live = "fargate", weights = { lambda = 0, fargate = 100, ec2 = 0 }, standby = ["ec2"], desired = { fargate = { api = 3, worker = 2 }, ec2 = { api = 4 } } }
   }
 }
 
-run "functions_can_have_other_sizes" {
-  command = plan
+run "no_side_shrinks_while_the_other_may_have_to_take_over" {
+  command   = plan
+  state_key = "standby"
   variables {
-    lambda = {
-      api    = { memory = 1024, timeout = 20, provisioned = { min = 1, max = 4 } }
-      worker = { timeout = 300, max_concurrency = 10 }
-    }
+    target     = "fargate"
+    containers = { api = { min = 2, max = 4 }, worker = { min = 1, max = 4 } }
   }
 
   assert {
-    condition     = length(module.functions) == 1
-    error_message = "The sizes must pass the checks of the functions and of the queue."
-  }
-}
-
-run "programs_get_only_the_settings_that_are_set" {
-  command = plan
-
-  assert {
-    condition     = keys(local.settings) == ["CONTACTS_QUEUE_URL", "CONTACTS_TABLE", "CONTACTS_TOPIC_ARN", "RUST_LOG"]
-    error_message = "By default there must be the table, the queue, the topic and the log level."
+    condition     = local.least_tasks == { ec2 = { api = 4, worker = 1 }, fargate = { api = 3, worker = 2 } }
+    error_message = "The desired tasks must be the least of both sides, and the minimum of a service that has none."
   }
 
   assert {
-    condition     = local.task_settings.CONTACTS_LISTEN == "0.0.0.0:8080" && local.task_settings.CONTACTS_METRICS_LISTEN == "127.0.0.1:5000"
-    error_message = "Tasks must be reachable by the load balancer, their metrics by the collector alone."
+    condition     = module.hosts[0].autoscaling_group_name == "contact-manager-test-ec2"
+    error_message = "Hosts must be there for the tasks."
   }
 }
 
-run "programs_get_every_setting_that_is_set" {
-  command = plan
-  variables {
-    settings = {
-      log_level    = "debug"
-      rate_limit   = 0
-      changes_days = 30
-      cors_origins = ["https://a.example", "https://b.example"]
-      oidc         = { issuer = "https://login.example", audience = "contacts" }
-    }
-  }
-
-  assert {
-    condition = (
-      local.settings.RUST_LOG == "debug" && local.settings.CONTACTS_RATE_LIMIT == "0" && local.settings.CONTACTS_CHANGES_DAYS == "30"
-      && local.settings.CONTACTS_CORS_ORIGINS == "https://a.example,https://b.example"
-      && local.settings.CONTACTS_OIDC_ISSUER == "https://login.example" && local.settings.CONTACTS_OIDC_AUDIENCE == "contacts"
-    )
-    error_message = "Each setting must become its variable."
-  }
-}
-
-run "a_domain_encrypts_and_a_site_may_stand_beside_it" {
-  command = plan
-  variables {
-    domain = { name = "contacts.example.com", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1" }
-    site   = {}
-  }
-
-  assert {
-    condition     = output.encrypted && output.base_url == "https://contacts.example.com" && length(module.site) == 1
-    error_message = "There must be HTTPS and a site."
-  }
-}
-
-run "without_domain_it_says_that_nothing_is_encrypted" {
-  command = plan
-
-  assert {
-    condition     = !output.encrypted && output.site == null
-    error_message = "The outputs must say so."
-  }
-}
-
-run "vaults_are_for_containers" {
-  command = plan
-  variables {
-    target = "fargate"
-    vaults = { api = ["CONTACTS_CACHE_URL"] }
-  }
-
-  assert {
-    condition     = keys(module.secrets.value_from) == ["api"]
-    error_message = "There must be a vault."
-  }
-}
-
-run "functions_read_no_vaults" {
-  command = plan
-  variables {
-    vaults = { api = ["CONTACTS_CACHE_URL"] }
-  }
-  expect_failures = [output.traffic]
-}
-
-run "every_option_at_once_can_be_planned" {
+run "after_a_switch_the_minimum_is_the_configured_one" {
   command   = plan
   state_key = "done"
   variables {
-    target              = "ec2"
-    architecture        = "arm64"
-    deletion_protection = true
-    domain              = { name = "contacts.example.com", zone_id = "Z1" }
-    network             = { az_count = 3, nat = "per_az", flow_logs = true, interface_endpoints = { sqs = {} } }
-    edge                = { waf = {} }
-    ec2                 = { instance_types = ["t4g.medium"], session_manager = true }
-    data                = { backup = {}, max_read_units = 100, max_write_units = 100 }
-    cache               = {}
-    site                = {}
-    audit               = { customer_managed_key = true, trail = true, budget = { monthly_usd = 100, email = "somebody@example.com" } }
+    target = "ec2"
+    zips   = null
   }
 
   assert {
-    condition     = length(module.network.nat_public_ips) == 3
-    error_message = "Each zone must have its NAT gateway."
+    condition     = local.least_tasks == { ec2 = { api = 2, worker = 1 } }
+    error_message = "Without desired tasks a side must be free to shrink."
   }
-}
-
-# What can be wrong.
-
-run "a_name_has_a_limit" {
-  command = plan
-  variables {
-    name = "a-name-that-is-far-too-long"
-  }
-  expect_failures = [var.name]
-}
-
-run "an_environment_is_one_word" {
-  command = plan
-  variables {
-    environment = "my-test"
-  }
-  expect_failures = [var.environment]
-}
-
-run "a_target_is_one_of_three" {
-  command = plan
-  variables {
-    target = "ecs"
-  }
-  expect_failures = [var.target]
-}
-
-run "an_image_is_named_by_its_digest" {
-  command = plan
-  variables {
-    image = "contact-manager:latest"
-  }
-  expect_failures = [var.image]
-}
-
-run "an_architecture_is_one_of_two" {
-  command = plan
-  variables {
-    architecture = "riscv"
-  }
-  expect_failures = [var.architecture]
-}
-
-run "a_rate_has_a_limit" {
-  command = plan
-  variables {
-    settings = { rate_limit = 20000 }
-  }
-  expect_failures = [var.settings]
-}
-
-run "changes_are_kept_for_a_day_at_least" {
-  command = plan
-  variables {
-    settings = { changes_days = 0 }
-  }
-  expect_failures = [var.settings]
-}
-
-run "an_issuer_is_an_https_url" {
-  command = plan
-  variables {
-    settings = { oidc = { issuer = "http://login.example", audience = "contacts" } }
-  }
-  expect_failures = [var.settings]
-}
-
-run "an_origin_has_no_path" {
-  command = plan
-  variables {
-    settings = { cors_origins = ["https://a.example/app"] }
-  }
-  expect_failures = [var.settings]
-}
-
-run "a_vault_belongs_to_a_service" {
-  command = plan
-  variables {
-    vaults = { other = ["CONTACTS_CACHE_URL"] }
-  }
-  expect_failures = [var.vaults]
 }

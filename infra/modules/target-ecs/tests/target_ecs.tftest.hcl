@@ -1,25 +1,5 @@
 mock_provider "aws" {
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{}" }
-  }
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-  mock_data "aws_region" {
-    defaults = { name = "eu-central-1" }
-  }
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::123456789012:role/task" }
-  }
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:group" }
-  }
-  mock_resource "aws_ecs_task_definition" {
-    defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:task-definition/task:1" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
@@ -32,6 +12,12 @@ variables {
     config_parameter_arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/collector"
     config_hash          = "abc"
     policy_json          = "{}"
+  }
+  log_groups = {
+    api              = { name = "/ecs/test/api", arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/ecs/test/api" }
+    api-collector    = { name = "/ecs/test/api-collector", arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/ecs/test/api-collector" }
+    worker           = { name = "/ecs/test/worker", arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/ecs/test/worker" }
+    worker-collector = { name = "/ecs/test/worker-collector", arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/ecs/test/worker-collector" }
   }
   services = {
     api = {
@@ -189,7 +175,7 @@ run "each_service_is_scaled_by_what_it_names" {
   }
 }
 
-run "a_side_can_begin_with_the_capacity_of_the_other" {
+run "a_side_begins_with_its_minimum" {
   command   = plan
   state_key = "new"
   variables {
@@ -199,14 +185,27 @@ run "a_side_can_begin_with_the_capacity_of_the_other" {
         command        = ["/worker-container"]
         health_command = ["/worker-container", "healthcheck"]
         policy_json    = "{}"
-        tasks          = 3
+        scaling        = { min = 3 }
       }
     }
   }
 
   assert {
-    condition     = aws_ecs_service.this["worker"].desired_count == 3
-    error_message = "The service must begin with the tasks it is told."
+    condition     = aws_ecs_service.this["worker"].desired_count == 3 && aws_appautoscaling_target.this["worker"].min_capacity == 3
+    error_message = "The service must begin with the tasks that it may not fall below."
+  }
+}
+
+run "tasks_are_counted_without_container_insights" {
+  command   = plan
+  state_key = "new"
+  variables {
+    container_insights = "disabled"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_log_group.insights) == 0 && one([for metric in aws_appautoscaling_policy.backlog["worker"].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics : "${metric.metric_stat[0].metric[0].namespace} ${metric.metric_stat[0].stat}" if metric.id == "running"]) == "AWS/ECS SampleCount"
+    error_message = "The backlog must be divided by what ECS reports of itself."
   }
 }
 
@@ -229,15 +228,40 @@ run "a_customer_key_decrypts_secrets_alone" {
   }
 
   assert {
-    condition     = contains(data.aws_iam_policy_document.execution["api"].statement[*].sid, "SecretsKey") && !contains(data.aws_iam_policy_document.execution["worker"].statement[*].sid, "SecretsKey") && alltrue([for group in aws_cloudwatch_log_group.service : group.kms_key_id == var.key_arn])
-    error_message = "The key must encrypt logs, and be usable where there are secrets."
+    condition     = contains(data.aws_iam_policy_document.execution["api"].statement[*].sid, "SecretsKey") && !contains(data.aws_iam_policy_document.execution["worker"].statement[*].sid, "SecretsKey") && aws_cloudwatch_log_group.insights[0].kms_key_id == var.key_arn
+    error_message = "The key must be usable where there are secrets, and encrypt the log."
   }
 }
 
-run "each_container_has_its_log_group_with_14_days" {
+run "each_container_writes_to_its_own_log_group" {
   assert {
-    condition     = toset(values(output.log_groups)) == toset([for container in ["api", "api-collector", "worker", "worker-collector"] : "/ecs/contact-manager-test-fargate/${container}"]) && alltrue([for group in concat(values(aws_cloudwatch_log_group.service), values(aws_cloudwatch_log_group.collector)) : group.retention_in_days == 14])
-    error_message = "There must be a log group for each container."
+    condition     = [for container in jsondecode(aws_ecs_task_definition.this["api"].container_definitions) : container.logConfiguration.options["awslogs-group"]] == ["/ecs/test/api", "/ecs/test/api-collector"]
+    error_message = "The program and its collector must have a group each."
+  }
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.execution["api"].statement : statement.resources if statement.sid == "Logs"]) == toset(["${var.log_groups["api"].arn}:*", "${var.log_groups["api-collector"].arn}:*"])
+    error_message = "The role must write to the groups of its service alone."
+  }
+}
+
+run "the_log_of_container_insights_goes_with_the_cluster" {
+  assert {
+    condition     = aws_cloudwatch_log_group.insights[0].name == "/aws/ecs/containerinsights/contact-manager-test-fargate/performance" && aws_cloudwatch_log_group.insights[0].retention_in_days == 1
+    error_message = "The group must have the name that Container Insights writes to."
+  }
+}
+
+run "roles_are_bounded_when_asked_for" {
+  command   = plan
+  state_key = "new"
+  variables {
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = alltrue([for role in concat(values(aws_iam_role.execution), values(aws_iam_role.task)) : role.permissions_boundary == var.permissions_boundary])
+    error_message = "Every role must have the boundary."
   }
 }
 
@@ -283,46 +307,6 @@ run "tasks_can_run_on_arm" {
   }
 }
 
-run "a_name_must_be_fit_for_aws" {
-  command = plan
-  variables {
-    name = "Contacts"
-  }
-  expect_failures = [var.name]
-}
-
-run "there_must_be_a_service" {
-  command = plan
-  variables {
-    services = {}
-  }
-  expect_failures = [var.services]
-}
-
-run "an_image_is_named_by_its_digest" {
-  command = plan
-  variables {
-    services = { api = { image = "contact-manager:latest", command = ["/api-container"], health_command = ["/api-container"], policy_json = "{}" } }
-  }
-  expect_failures = [var.services]
-}
-
-run "a_container_needs_a_command" {
-  command = plan
-  variables {
-    services = { api = { image = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000", command = [], health_command = ["/api-container"], policy_json = "{}" } }
-  }
-  expect_failures = [var.services]
-}
-
-run "fargate_has_certain_sizes" {
-  command = plan
-  variables {
-    services = { api = { image = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000", command = ["/api-container"], health_command = ["/api-container"], policy_json = "{}", cpu = 256, memory = 4096 } }
-  }
-  expect_failures = [var.services]
-}
-
 run "hosts_have_any_size" {
   command = plan
   variables {
@@ -334,117 +318,4 @@ run "hosts_have_any_size" {
     condition     = aws_ecs_task_definition.this["api"].memory == "700"
     error_message = "Tasks on hosts must have the size asked for."
   }
-}
-
-run "a_task_has_room_for_both_containers" {
-  command = plan
-  variables {
-    capacity = { kind = "ec2", capacity_provider_name = "contact-manager-test" }
-    services = { api = { image = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000", command = ["/api-container"], health_command = ["/api-container"], policy_json = "{}", cpu = 128, memory = 128 } }
-  }
-  expect_failures = [var.services]
-}
-
-run "scaling_has_an_order" {
-  command = plan
-  variables {
-    services = { api = { image = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000", command = ["/api-container"], health_command = ["/api-container"], policy_json = "{}", scaling = { min = 3, max = 2 } } }
-  }
-  expect_failures = [var.services]
-}
-
-run "a_side_cannot_begin_with_more_than_its_maximum" {
-  command = plan
-  variables {
-    services = { api = { image = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000", command = ["/api-container"], health_command = ["/api-container"], policy_json = "{}", tasks = 9 } }
-  }
-  expect_failures = [var.services]
-}
-
-run "requests_are_counted_by_a_load_balancer" {
-  command = plan
-  variables {
-    services = { api = { image = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000", command = ["/api-container"], health_command = ["/api-container"], policy_json = "{}", scaling = { requests_per_minute = 1000 } } }
-  }
-  expect_failures = [var.services]
-}
-
-run "a_load_is_a_percentage" {
-  command = plan
-  variables {
-    services = { api = { image = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000", command = ["/api-container"], health_command = ["/api-container"], policy_json = "{}", scaling = { cpu = 170 } } }
-  }
-  expect_failures = [var.services]
-}
-
-run "the_collector_has_a_version" {
-  command = plan
-  variables {
-    sidecar = { image = "public.ecr.aws/aws-observability/aws-otel-collector:latest", config_parameter_arn = "arn", config_hash = "abc", policy_json = "{}" }
-  }
-  expect_failures = [var.sidecar]
-}
-
-run "capacity_is_one_of_two_kinds" {
-  command = plan
-  variables {
-    capacity = { kind = "lambda" }
-  }
-  expect_failures = [var.capacity]
-}
-
-run "hosts_need_a_capacity_provider" {
-  command = plan
-  variables {
-    capacity = { kind = "ec2" }
-  }
-  expect_failures = [var.capacity]
-}
-
-run "a_share_of_spot_is_a_percentage" {
-  command = plan
-  variables {
-    capacity = { kind = "fargate", spot_percent = 101 }
-  }
-  expect_failures = [var.capacity]
-}
-
-run "an_architecture_is_one_of_two" {
-  command = plan
-  variables {
-    architecture = "riscv"
-  }
-  expect_failures = [var.architecture]
-}
-
-run "tasks_need_private_subnets" {
-  command = plan
-  variables {
-    subnet_ids = []
-  }
-  expect_failures = [var.subnet_ids]
-}
-
-run "container_insights_is_one_of_three_words" {
-  command = plan
-  variables {
-    container_insights = "on"
-  }
-  expect_failures = [var.container_insights]
-}
-
-run "a_backlog_needs_container_insights" {
-  command = plan
-  variables {
-    container_insights = "disabled"
-  }
-  expect_failures = [var.container_insights]
-}
-
-run "a_key_is_named_by_its_arn" {
-  command = plan
-  variables {
-    key_arn = "alias/contacts"
-  }
-  expect_failures = [var.key_arn]
 }

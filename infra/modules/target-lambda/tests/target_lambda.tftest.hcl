@@ -19,6 +19,10 @@ mock_provider "aws" {
 variables {
   name             = "contact-manager-test"
   target_group_arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/lambda/1"
+  log_groups = {
+    api    = { name = "/aws/lambda/contact-manager-test-api", arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/contact-manager-test-api" }
+    worker = { name = "/aws/lambda/contact-manager-test-worker", arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/contact-manager-test-worker" }
+  }
   api = {
     zip         = "tests/empty.zip"
     environment = { CONTACTS_TABLE = "contacts" }
@@ -78,13 +82,41 @@ run "the_queue_calls_the_worker_and_hears_which_messages_failed" {
   }
 }
 
-run "logs_are_kept_for_14_days" {
+run "functions_log_what_the_program_says_and_of_lambda_only_what_is_wrong" {
   command = plan
 
   assert {
-    condition     = alltrue([for name, group in aws_cloudwatch_log_group.this : group.retention_in_days == 14 && group.name == "/aws/lambda/contact-manager-test-${name}"])
-    error_message = "Each function must have its log group with 14 days."
+    condition = alltrue([for name, function in aws_lambda_function.this :
+      function.logging_config[0].log_group == var.log_groups[name].name && function.logging_config[0].log_format == "JSON"
+      && function.logging_config[0].system_log_level == "WARN" && function.logging_config[0].application_log_level == "TRACE"
+    ])
+    error_message = "Each function must log JSON to its group, and Lambda itself warnings alone."
   }
+
+  assert {
+    condition     = alltrue([for name, document in data.aws_iam_policy_document.service : document.statement[0].resources == toset(["${var.log_groups[name].arn}:*"])])
+    error_message = "Each role must write to the group of its function alone."
+  }
+}
+
+run "roles_are_bounded_when_asked_for" {
+  command = plan
+  variables {
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : role.permissions_boundary == var.permissions_boundary])
+    error_message = "Every role must have the boundary."
+  }
+}
+
+run "a_boundary_is_a_policy" {
+  command = plan
+  variables {
+    permissions_boundary = "boundary"
+  }
+  expect_failures = [var.permissions_boundary]
 }
 
 run "by_default_there_is_no_vpc_no_trace_and_nothing_provisioned" {
@@ -114,8 +146,8 @@ run "functions_can_be_attached_to_a_vpc_and_traced" {
   }
 
   assert {
-    condition     = alltrue([for function in aws_lambda_function.this : function.vpc_config[0].security_group_ids == toset(["sg-1"]) && function.tracing_config[0].mode == "Active"])
-    error_message = "Both functions must be attached and traced."
+    condition     = alltrue([for function in aws_lambda_function.this : function.vpc_config[0].security_group_ids == toset(["sg-1"]) && function.replace_security_groups_on_destroy && function.tracing_config[0].mode == "Active"])
+    error_message = "Both functions must be attached and traced, and let go of the groups before they go."
   }
 
   assert {
@@ -144,15 +176,15 @@ run "environments_can_be_kept_warm_by_schedule" {
   }
 }
 
-run "a_key_encrypts_variables_and_logs" {
+run "a_key_encrypts_variables" {
   command = plan
   variables {
     key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1"
   }
 
   assert {
-    condition     = alltrue([for name in ["api", "worker"] : aws_lambda_function.this[name].kms_key_arn == var.key_arn && aws_cloudwatch_log_group.this[name].kms_key_id == var.key_arn])
-    error_message = "The key must be used for both."
+    condition     = alltrue([for name in ["api", "worker"] : aws_lambda_function.this[name].kms_key_arn == var.key_arn])
+    error_message = "The key must be used for both functions."
   }
 }
 

@@ -1,7 +1,8 @@
 # Somebody who decides by the key what to make.
 
 variable "name" {
-  type = string
+  type        = string
+  description = "As in the module."
 }
 
 module "audit" {

@@ -1,0 +1,175 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment = "test"
+  target      = "lambda"
+  image       = "contact-manager@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  zips        = { api = "../target-lambda/tests/empty.zip", worker = "../target-lambda/tests/empty.zip" }
+}
+
+run "every_side_has_its_log_groups_whether_it_exists_or_not" {
+  command = plan
+
+  assert {
+    condition = output.log_groups == {
+      lambda  = { api = "/aws/lambda/contact-manager-test-api", worker = "/aws/lambda/contact-manager-test-worker" }
+      fargate = { for container in ["api", "api-collector", "worker", "worker-collector"] : container => "/ecs/contact-manager-test-fargate/${container}" }
+      ec2 = merge({ for container in ["api", "api-collector", "worker", "worker-collector"] : container => "/ecs/contact-manager-test-ec2/${container}" },
+      { spot = "/aws/events/contact-manager-test-ec2-spot" })
+    }
+    error_message = "The names must be those that Lambda, ECS and EventBridge write to."
+  }
+
+  assert {
+    condition     = toset([for group in aws_cloudwatch_log_group.side : group.name]) == toset(flatten([for groups in values(output.log_groups) : values(groups)])) && alltrue([for group in aws_cloudwatch_log_group.side : group.retention_in_days == 14])
+    error_message = "There must be a group for each name, for 14 days."
+  }
+}
+
+run "the_share_of_a_task_is_told_to_the_switch_too" {
+  command = plan
+  variables {
+    containers = { api = { requests_per_task = 600 } }
+  }
+
+  assert {
+    condition     = output.traffic.requests_per_task == 600
+    error_message = "Scaling and switch must count by the same number."
+  }
+}
+
+run "the_cache_brings_functions_into_the_vpc" {
+  command = plan
+  variables {
+    cache = {}
+  }
+
+  assert {
+    condition     = length(module.cache) == 1 && length(aws_security_group.cache_clients) == 1 && length(aws_vpc_security_group_egress_rule.cache) == 1 && length(module.network.private_subnet_ids) == 2
+    error_message = "Functions must be attached to private subnets, with a way to the cache."
+  }
+
+  assert {
+    condition     = contains(keys(local.settings), "CONTACTS_CACHE_URL")
+    error_message = "The programs must be told of the cache."
+  }
+}
+
+run "functions_can_have_other_sizes" {
+  command = plan
+  variables {
+    lambda = {
+      api    = { memory = 1024, timeout = 20, provisioned = { min = 1, max = 4 } }
+      worker = { timeout = 300, max_concurrency = 10 }
+    }
+  }
+
+  assert {
+    condition     = length(module.functions) == 1
+    error_message = "The sizes must pass the checks of the functions and of the queue."
+  }
+}
+
+run "programs_get_only_the_settings_that_are_set" {
+  command = plan
+
+  assert {
+    condition     = keys(local.settings) == ["CONTACTS_QUEUE_URL", "CONTACTS_TABLE", "CONTACTS_TOPIC_ARN", "RUST_LOG"]
+    error_message = "By default there must be the table, the queue, the topic and the log level."
+  }
+
+  assert {
+    condition     = local.task_settings.CONTACTS_LISTEN == "0.0.0.0:8080" && local.task_settings.CONTACTS_METRICS_LISTEN == "127.0.0.1:5000"
+    error_message = "Tasks must be reachable by the load balancer, their metrics by the collector alone."
+  }
+}
+
+run "programs_get_every_setting_that_is_set" {
+  command = plan
+  variables {
+    settings = {
+      log_level    = "debug"
+      rate_limit   = 0
+      changes_days = 30
+      cors_origins = ["https://a.example", "https://b.example"]
+      oidc         = { issuer = "https://login.example", audience = "contacts" }
+    }
+  }
+
+  assert {
+    condition = (
+      local.settings.RUST_LOG == "debug" && local.settings.CONTACTS_RATE_LIMIT == "0" && local.settings.CONTACTS_CHANGES_DAYS == "30"
+      && local.settings.CONTACTS_CORS_ORIGINS == "https://a.example,https://b.example"
+      && local.settings.CONTACTS_OIDC_ISSUER == "https://login.example" && local.settings.CONTACTS_OIDC_AUDIENCE == "contacts"
+    )
+    error_message = "Each setting must become its variable."
+  }
+}
+
+run "a_domain_encrypts_and_a_site_may_stand_beside_it" {
+  command = plan
+  variables {
+    domain = { name = "contacts.example.com", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1" }
+    site   = {}
+  }
+
+  assert {
+    condition     = output.encrypted && output.base_url == "https://contacts.example.com" && length(module.site) == 1
+    error_message = "There must be HTTPS and a site."
+  }
+}
+
+run "without_domain_it_says_that_nothing_is_encrypted" {
+  command = plan
+
+  assert {
+    condition     = !output.encrypted && output.site == null
+    error_message = "The outputs must say so."
+  }
+}
+
+run "vaults_are_for_containers" {
+  command = plan
+  variables {
+    target = "fargate"
+    vaults = { api = ["CONTACTS_CACHE_URL"] }
+  }
+
+  assert {
+    condition     = keys(module.secrets.value_from) == ["api"]
+    error_message = "There must be a vault."
+  }
+}
+
+run "functions_read_no_vaults" {
+  command = plan
+  variables {
+    vaults = { api = ["CONTACTS_CACHE_URL"] }
+  }
+  expect_failures = [output.traffic]
+}
+
+run "every_option_at_once_can_be_planned" {
+  command = plan
+  variables {
+    target               = "ec2"
+    architecture         = "arm64"
+    deletion_protection  = true
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+    domain               = { name = "contacts.example.com", zone_id = "Z1" }
+    network              = { az_count = 3, nat = "per_az", flow_logs = true, interface_endpoints = { sqs = {} } }
+    edge                 = { waf = {} }
+    ec2                  = { instance_types = ["t4g.medium"], session_manager = true }
+    data                 = { backup = {}, max_read_units = 100, max_write_units = 100 }
+    cache                = {}
+    site                 = {}
+    audit                = { customer_managed_key = true, trail = true, budget = { monthly_usd = 100, email = "somebody@example.com" } }
+  }
+
+  assert {
+    condition     = length(module.network.nat_public_ips) == 3
+    error_message = "Each zone must have its NAT gateway."
+  }
+}
