@@ -153,6 +153,29 @@ class Image(Scripts):
         self.assertFalse([call for call in self.calls() if "imagetools create" in call])
 
 
+class Tag(Scripts):
+    IMAGE = f"registry.example/contact-manager@{DIGEST}"
+
+    def test_is_given_to_the_image_by_its_digest(self):
+        self.stand_in("docker", '[ "$3" = create ]')
+        self.passes("tag", self.IMAGE, "v1.0.0")
+        self.assertEqual(
+            self.calls()[-1],
+            f"docker buildx imagetools create --tag registry.example/contact-manager:v1.0.0 {self.IMAGE}",
+        )
+
+    def test_is_given_once(self):
+        self.stand_in("docker", f'[ "$3" = inspect ] && echo {DIGEST}')
+        self.passes("tag", self.IMAGE, "v1.0.0")
+        self.assertEqual(len(self.calls()), 1)
+
+    def test_does_not_move(self):
+        self.stand_in("docker", f'[ "$3" = inspect ] && echo sha256:{"cd" * 32}')
+        done = self.run_script("tag", self.IMAGE, "v1.0.0")
+        self.assertEqual((done.returncode, len(self.calls())), (1, 1))
+        self.assertIn("tags do not move", done.stderr)
+
+
 class Subjects(Scripts):
     def test_are_the_digests_of_the_image_and_the_files(self):
         (self.root / "api.zip").write_text("zip")

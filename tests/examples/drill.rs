@@ -74,7 +74,7 @@ async fn accidents(cloud: &Cloud, token: &str, good: &Release) -> Result<bool> {
 
     let mut fine = true;
     let bad = release("function", &[("api-lambda.zip", &zip)])?;
-    let (report, said) = deploy_in_vain(cloud, token, &bad).await?;
+    let (report, said) = deploy_in_vain(cloud, token, "lambda", &bad).await?;
     fine &= tell("rollback release on lambda", &report, 10, &said)?;
 
     let bad = release("container", &[("api-container", &broken)])?;
@@ -85,7 +85,7 @@ async fn accidents(cloud: &Cloud, token: &str, good: &Release) -> Result<bool> {
     deploy(cloud, "lambda", good).await?;
     switch(cloud, token, "ec2").await?;
     let bad = release("crashing", &[("api-container", &crashing)])?;
-    let (report, said) = deploy_in_vain(cloud, token, &bad).await?;
+    let (report, said) = deploy_in_vain(cloud, token, "ec2", &bad).await?;
     fine &= tell("rollback release on ec2", &report, 0, &said)?;
 
     deploy(cloud, "ec2", good).await?;

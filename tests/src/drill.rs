@@ -103,14 +103,14 @@ const ROLLED_BACK: i32 = 3;
 /// # Errors
 /// If it cannot be applied, or what was applied does not run.
 pub async fn deploy(cloud: &Cloud, target: &str, release: &Release) -> Result<()> {
-    let settings = format!("target = \"{target}\"\nsettings = {{ rate_limit = 0 }}\n");
-    cloud.set("dev", &settings)?;
-    let (code, said) = try_deploy(cloud, release).await?;
+    let (code, said) = try_deploy(cloud, target, release).await?;
     ensure!(code == 0, "the deploy ended with {code}: {said}");
     cloud.settle().await
 }
 
-async fn try_deploy(cloud: &Cloud, release: &Release) -> Result<(i32, String)> {
+async fn try_deploy(cloud: &Cloud, target: &str, release: &Release) -> Result<(i32, String)> {
+    let settings = format!("target = \"{target}\"\nsettings = {{ rate_limit = 0 }}\n");
+    cloud.set("dev", &settings)?;
     cloud.push(release);
     let zips = release.folder.display().to_string();
     let what = [
@@ -166,10 +166,11 @@ async fn try_switch(cloud: &Cloud, to: &str, times: &[&str]) -> Result<(i32, Str
 pub async fn deploy_in_vain(
     cloud: &Cloud,
     token: &str,
+    target: &str,
     release: &Release,
 ) -> Result<(Report, String)> {
     let load = Load::start(&cloud.alb, token).await?;
-    let (code, said) = try_deploy(cloud, release).await?;
+    let (code, said) = try_deploy(cloud, target, release).await?;
     ensure!(code == ROLLED_BACK, "the deploy ended with {code}: {said}");
     cloud.settle().await?;
     Ok((load.stop().await?, said))

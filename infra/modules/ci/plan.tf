@@ -91,7 +91,7 @@ data "aws_iam_policy_document" "no_data" {
     }
   }
 
-  # Contacts, messages about them, and what was logged of them.
+  # Contacts, messages about them and who gets them, and what was logged or sampled of them.
   statement {
     sid    = "NoContacts"
     effect = "Deny"
@@ -110,7 +110,10 @@ data "aws_iam_policy_document" "no_data" {
       "logs:StartLiveTail",
       "logs:StartQuery",
       "secretsmanager:BatchGetSecretValue",
+      "sns:ListSubscriptions",
+      "sns:ListSubscriptionsByTopic",
       "sqs:ReceiveMessage",
+      "wafv2:GetSampledRequests",
     ]
     resources = ["*"]
   }

@@ -1,5 +1,6 @@
 # The firewall counts or blocks what AWS's rules find, and limits each address. Tokens and rates per token
-# are the service's own.
+# are the service's own. No rule keeps samples: they would show tokens and what people search for, whatever
+# is redacted in the log.
 
 # By its random part the firewall knows requests of the site from those of everybody else. Whoever learns it can be
 # counted under another address, and nothing more.
@@ -116,7 +117,7 @@ resource "aws_wafv2_web_acl" "this" {
     visibility_config {
       cloudwatch_metrics_enabled = true
       metric_name                = "${var.name}-rate"
-      sampled_requests_enabled   = true
+      sampled_requests_enabled   = false
     }
   }
 
@@ -187,7 +188,7 @@ resource "aws_wafv2_web_acl" "this" {
     visibility_config {
       cloudwatch_metrics_enabled = true
       metric_name                = "${var.name}-rate-of-site"
-      sampled_requests_enabled   = true
+      sampled_requests_enabled   = false
     }
   }
 
@@ -232,7 +233,7 @@ resource "aws_wafv2_web_acl" "this" {
       visibility_config {
         cloudwatch_metrics_enabled = true
         metric_name                = "${var.name}-${rule.key}"
-        sampled_requests_enabled   = true
+        sampled_requests_enabled   = false
       }
     }
   }
@@ -295,14 +296,14 @@ resource "aws_wafv2_web_acl" "this" {
     visibility_config {
       cloudwatch_metrics_enabled = true
       metric_name                = "${var.name}-bodies-elsewhere"
-      sampled_requests_enabled   = true
+      sampled_requests_enabled   = false
     }
   }
 
   visibility_config {
     cloudwatch_metrics_enabled = true
     metric_name                = var.name
-    sampled_requests_enabled   = true
+    sampled_requests_enabled   = false
   }
 }
 
@@ -339,6 +340,11 @@ resource "aws_wafv2_web_acl_logging_configuration" "this" {
 
   resource_arn            = aws_wafv2_web_acl.this[0].arn
   log_destination_configs = aws_cloudwatch_log_group.waf[*].arn
+
+  # What people search for stands in it.
+  redacted_fields {
+    query_string {}
+  }
 
   redacted_fields {
     single_header {

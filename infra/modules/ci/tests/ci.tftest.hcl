@@ -88,7 +88,7 @@ run "a_plan_reads_no_data" {
   }
   assert {
     condition = alltrue([
-      for action in ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "sqs:ReceiveMessage", "logs:GetLogEvents"] :
+      for action in ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "sqs:ReceiveMessage", "logs:GetLogEvents", "sns:ListSubscriptions", "wafv2:GetSampledRequests"] :
       contains(flatten([for statement in data.aws_iam_policy_document.no_data["plan"].statement : statement.actions if statement.effect == "Deny" && length(statement.condition) == 0]), action)
     ])
     error_message = "Contacts and logs are nobody's business."

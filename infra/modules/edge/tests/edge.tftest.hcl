@@ -277,6 +277,11 @@ run "requests_of_a_site_are_counted_by_the_address_that_it_names" {
   }
 
   assert {
+    condition     = anytrue([for field in aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields : length(field.query_string) == 1])
+    error_message = "the log has what people search for"
+  }
+
+  assert {
     condition     = contains(flatten([for field in aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields : field.single_header[*].name]), "x-contacts-site")
     error_message = "The secret must not be logged."
   }
