@@ -6,7 +6,8 @@
 //! items are those of the embedded engine, under the name that was applied.
 //!
 //! What it does not do as AWS does: no policy is enforced, no image is pulled (the commands are those of
-//! the [`Release`] with its digest), a collector is left out, and times of health checks and draining are divided by [`HASTE`].
+//! the [`Release`] with its digest, and AWS's collector is one of the same components), and times of health
+//! checks and draining are divided by [`HASTE`].
 
 mod applied;
 mod functions;

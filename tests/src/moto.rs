@@ -8,8 +8,6 @@
 
 mod queue;
 
-use std::env;
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +22,7 @@ use tokio::sync::OnceCell;
 
 use crate::dynamodb_local::Endpoint;
 use crate::faults::Faults;
-use crate::tools::Script;
+use crate::tools::{Script, program};
 
 pub use queue::{Counts, Queue};
 
@@ -274,19 +272,5 @@ impl Topic {
 /// # Errors
 /// If there is none.
 pub fn python() -> Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let tools =
-        PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache/contact-manager/tools");
-    let newest = fs::read_dir(tools)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .map(|folder| folder.join("bin"))
-        .filter(|folder| folder.join("moto_server").is_file())
-        .max();
-    env::split_paths(&path)
-        .chain(newest)
-        .find(|folder| folder.join("moto_server").is_file())
-        .map(|folder| folder.join("python3"))
-        .context("moto is missing: `make test-tools` installs it")
+    Ok(program(&["moto_server"])?.with_file_name("python3"))
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, os::unix::fs::symlink, process::Command};
+use std::{os::unix::fs::symlink, process::Command};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_config::SdkConfig;
@@ -13,7 +13,10 @@ use redis::{Client, FromRedisValue, aio::MultiplexedConnection};
 use tempfile::TempDir;
 use tokio::time::{Instant, interval};
 
-use crate::process::{Process, Signal, free_address};
+use crate::{
+    process::{Process, Signal, free_address},
+    tools::program,
+};
 
 /// A running server. It ends when it is dropped, or when this process dies.
 #[derive(Debug)]
@@ -46,7 +49,10 @@ impl Redis {
     async fn run(password: Option<&str>) -> Result<Self> {
         let folder = TempDir::new()?;
         // One program goes by two names, and looks at the one by which it is started.
-        symlink(program()?, folder.path().join("redis-server"))?;
+        symlink(
+            program(&["redis-server", "redis-check-rdb"])?,
+            folder.path().join("redis-server"),
+        )?;
         let (address, tls_address) = (free_address()?, free_address()?);
         let port = address.port().to_string();
         let mut arguments = vec!["--bind", "127.0.0.1", "--port", &port, "--save", ""];
@@ -230,13 +236,4 @@ fn certify(folder: &Path) -> Result<()> {
         ensure!(done.status.success(), "openssl failed: {said}");
     }
     Ok(())
-}
-
-fn program() -> Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let names = ["redis-server", "redis-check-rdb"];
-    env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|program| program.is_file())
-        .context("redis-server is missing: `make test-commands` installs it")
 }

@@ -45,6 +45,34 @@ pub fn npm() -> Result<PathBuf> {
     Ok(ready)
 }
 
+/// Where programs are: on the path, and where the Makefile puts its tools.
+#[must_use]
+pub fn program_folders() -> Vec<PathBuf> {
+    let tools = cache().and_then(|cache| Ok(fs::read_dir(cache.join("tools"))?));
+    let mut tools: Vec<PathBuf> = tools
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .flat_map(|tool| [tool.join("bin"), tool])
+        .collect();
+    // The newest version of a tool first.
+    tools.sort_by(|a, b| b.cmp(a));
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).chain(tools).collect()
+}
+
+/// The path of a program, which may go by any of these names.
+///
+/// # Errors
+/// If it is not installed.
+pub fn program(names: &[&str]) -> Result<PathBuf> {
+    program_folders()
+        .iter()
+        .flat_map(|folder| names.iter().map(|name| folder.join(name)))
+        .find(|path| path.is_file())
+        .with_context(|| format!("{} is missing: `make test-tools` installs it", names[0]))
+}
+
 /// The path of a script in `tests/npm`.
 #[must_use]
 pub fn script(name: &str) -> PathBuf {

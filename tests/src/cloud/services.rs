@@ -20,6 +20,7 @@ use super::{
 use crate::{
     client::{Client, Request},
     task::{Container, Task},
+    tools::program,
 };
 
 /// How long a new task may take until it is healthy: its grace period, on a machine with two processors.
@@ -34,6 +35,9 @@ const DRAIN: Duration = Duration::from_secs(30);
 const BREAKER: u32 = 3;
 /// How long a service waits longer after each task that ended.
 const PAUSE: Duration = Duration::from_secs(15);
+/// AWS's distribution of the collector. One of the same components takes its place, to which this variable
+/// means nothing by itself.
+const COLLECTOR: &str = "aws-otel-collector";
 /// Hosts of the group, in a zone each.
 const HOSTS: usize = 2;
 /// How many of the tasks that stopped are remembered.
@@ -80,6 +84,8 @@ pub(super) struct Running {
     begun: Instant,
     was_healthy: bool,
     missed: u32,
+    /// A container that ended and that the task goes on without.
+    without: Option<String>,
 }
 
 /// How a task hangs on the load balancer.
@@ -264,8 +270,12 @@ impl Keeper {
             history.ended = 0;
         }
         let name = arn.rsplit('/').next().unwrap_or_default();
-        let lacking = (!done || !completed)
-            .then(|| format!("{healthy} of {wanted} tasks of {name} are healthy"));
+        let without = services.of(arn, id).find_map(|one| one.without.as_ref());
+        let lacking = if !done || !completed {
+            Some(format!("{healthy} of {wanted} tasks of {name} are healthy"))
+        } else {
+            without.map(|log| format!("a container of {name} has ended: {log}"))
+        };
         Ok((report, lacking))
     }
 
@@ -350,6 +360,7 @@ impl Keeper {
             begun: Instant::now(),
             was_healthy: false,
             missed: 0,
+            without: None,
         })
     }
 
@@ -362,13 +373,14 @@ impl Keeper {
         let (mut containers, mut watched) = (Vec::new(), Vec::new());
         for described in list(&definition["containerDefinitions"])? {
             let image = text(described, "image")?;
-            // It comes from a registry, and its metrics go to a service that is not here.
-            if image.contains("aws-otel-collector") {
-                continue;
-            }
             let mut command: Vec<String> = strings(&described["command"])?;
-            let program = command.first_mut().context("a container has a command")?;
-            *program = self.program(image, program)?;
+            if image.contains(COLLECTOR) {
+                let collector = program(&["collector"])?.display().to_string();
+                command = vec![collector, "--config=env:AOT_CONFIG_CONTENT".to_owned()];
+            } else {
+                let program = command.first_mut().context("a container has a command")?;
+                *program = self.program(image, program)?;
+            }
             let mut environment = pairs(&described["environment"])?;
             for secret in list(&described["secrets"])? {
                 let value = secret_of(text(secret, "valueFrom")?, applied)?;
@@ -431,6 +443,8 @@ impl Running {
                 container.begun = Instant::now();
             } else if container.essential {
                 return Ok(Some("Essential container in task exited".to_owned()));
+            } else {
+                self.without = Some(self.task.log(&container.name)?);
             }
         }
         self.healthy = self.answers().await;

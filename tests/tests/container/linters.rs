@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::{program, repository, run};
+use contacts_tests::tools::program;
+
+use crate::support::{repository, run};
 
 #[test]
 fn hadolint_is_content_with_the_dockerfile() {
