@@ -43,8 +43,9 @@ export PATH := $(LAMBDA)/bin:$(DENY)/bin:$(MOTO)/bin:$(PROMETHEUS)/bin:$(CONTAIN
 # npm trusts its own list of authorities unless it is told of the machine's.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
-# A machine that cannot reach Terraform's registry may carry its providers in a folder named after it.
-TERRAFORM_MIRROR := $(patsubst %/registry.terraform.io,%,$(firstword $(wildcard /*/registry.terraform.io /*/*/registry.terraform.io)))
+# A machine that cannot reach Terraform's registry may carry its providers in a folder named after it, where
+# only its owner can put them.
+TERRAFORM_MIRROR := $(patsubst %/registry.terraform.io,%,$(firstword $(wildcard $(addsuffix /*/registry.terraform.io,/opt /usr/share /usr/local/share))))
 # The settings of the account, if any, are not for such a machine: they may name a file that is not there.
 ifneq ($(TERRAFORM_MIRROR),)
 export TF_CLI_CONFIG_FILE := $(CACHE)/terraform.tfrc
@@ -155,24 +156,24 @@ sbom: rust $(CYCLONEDX)/bin/cargo-cyclonedx ## list what is in the artifacts: di
 
 # On AWS, or a simulator that AWS_ENDPOINT_URL names: see docs/DEPLOYMENT.md.
 .PHONY: plan
-plan: $(INFRA)/installed ## show what a deploy of ENV= would do; writes nothing
+plan: $(INFRA)/installed terraform ## show what a deploy of ENV= would do; writes nothing
 	@$(infra-tool) plan --env "$(ENV)" --image "$(IMAGE)" --zip "$(ZIP)"
 
 .PHONY: drift
-drift: $(INFRA)/installed ## fail if ENV= is not what was applied; writes nothing
+drift: $(INFRA)/installed terraform ## fail if ENV= is not what was applied; writes nothing
 	@$(infra-tool) plan --env "$(ENV)" --image "$(IMAGE)" --zip "$(ZIP)" --drift 1
 
 .PHONY: deploy
-deploy: $(INFRA)/installed ## apply ENV= and release ZIP= (dist) and IMAGE=; asks unless YES=1
+deploy: $(INFRA)/installed terraform ## apply ENV= and release ZIP= (dist) and IMAGE=; asks unless YES=1
 	@$(infra-tool) deploy --env "$(ENV)" --image "$(IMAGE)" --zip "$(ZIP)" --yes "$(YES)" --step "$(STEP_S)"
 
 .PHONY: switch
-switch: $(INFRA)/installed ## move the traffic of ENV= TO= lambda, fargate or ec2; asks unless YES=1
+switch: $(INFRA)/installed terraform ## move the traffic of ENV= TO= lambda, fargate or ec2; asks unless YES=1
 	@$(infra-tool) switch --env "$(ENV)" --to "$(TO)" --image "$(IMAGE)" --zip "$(ZIP)" --yes "$(YES)" \
 	  --step "$(STEP_S)" --standby "$(STANDBY)" --finish "$(FINISH)"
 
 .PHONY: destroy
-destroy: $(INFRA)/installed ## take ENV= away; asks unless YES=1
+destroy: $(INFRA)/installed terraform ## take ENV= away; asks unless YES=1
 	@$(infra-tool) destroy --env "$(ENV)" --yes "$(YES)"
 
 .PHONY: cost
@@ -198,7 +199,7 @@ begin-epoch: rust ## tell all readers to begin anew, after CONTACTS_TABLE was br
 	$(call operate,begin-epoch)
 
 .PHONY: restore-drill
-restore-drill: rust $(INFRA)/installed ## bring a backup of the table of ENV= back under another name, and check it; asks unless YES=1
+restore-drill: rust $(INFRA)/installed terraform ## bring a backup of the table of ENV= back under another name, and check it; asks unless YES=1
 	@cargo build --quiet --package worker --bin worker-container --features container
 	@$(infra-tool) restore-drill --env "$(ENV)" --yes "$(YES)" --checker "$(CARGO_TARGET_DIR)/debug/worker-container"
 

@@ -56,7 +56,11 @@ def announce(environment, resources):
     text = f"{environment}: this deletes {len(resources)} resources"
     if tables:
         text += f", and with table {', '.join(tables)} every contact in it"
-    kept = [f"{_name(each)} (for {days} days)" for each in resources if (days := lingers(each))]
+    kept = [
+        f"{'a backup of ' * (each['type'] == 'aws_dynamodb_table')}{_name(each)} (for {days} days)"
+        for each in resources
+        if (days := lingers(each))
+    ]
     return f"{text}. " + (f"These stay: {'; '.join(kept)}." if kept else "Nothing stays.")
 
 
@@ -84,7 +88,10 @@ def _holds_something(resource, aws):
 def lingers(resource):
     """For how many days AWS keeps a resource that was deleted."""
     values = resource["values"]
+    recovery = any(each.get("enabled") for each in values.get("point_in_time_recovery") or [])
     return {
+        # As a backup, which AWS makes of what could be brought back to any point in time.
+        "aws_dynamodb_table": 35 if recovery else None,
         "aws_kms_key": values.get("deletion_window_in_days"),
         "aws_secretsmanager_secret": values.get("recovery_window_in_days"),
     }.get(resource["type"])

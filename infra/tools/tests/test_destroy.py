@@ -11,7 +11,11 @@ class Destroys(unittest.TestCase):
         self.assertEqual(result.code, 0, result)
         self.assertIn("dev in account 123456789012, us-east-1: this deletes 4 resources, and ", result.text)
         self.assertIn("with table contact-manager-dev-contacts every contact in it", result.text)
-        self.assertIn("These stay: kms key contacts (for 30 days).", result.text)
+        self.assertIn(
+            "These stay: a backup of dynamodb table contact-manager-dev-contacts (for 35 days); "
+            "kms key contacts (for 30 days).",
+            result.text,
+        )
         self.assertEqual(world.sides, set())
         self.assertIsNone(world.lock())
 

@@ -344,7 +344,11 @@ class World:
     def _state(self):
         if not self.deployed:
             return []
-        table = {"name": TABLE, "deletion_protection_enabled": self.protected}
+        table = {
+            "name": TABLE,
+            "deletion_protection_enabled": self.protected,
+            "point_in_time_recovery": [{"enabled": True, "recovery_period_in_days": 35}],
+        }
         resources = [
             ("aws_dynamodb_table.this", "aws_dynamodb_table", table),
             ("aws_kms_key.this", "aws_kms_key", {"description": "contacts", "deletion_window_in_days": 30}),
