@@ -119,8 +119,10 @@ fmt: rust ## format the code
 bench: package ## measure, and rewrite the tables in docs/
 	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo bench --package contacts-tests --bench bench
 
+# One at a time: who comes second finds all of it built, and replaces nothing that is in use.
 .PHONY: package
-package: package-lambda package-container ## build what is deployed into dist/
+package: ## build what is deployed into dist/
+	@mkdir -p $(CACHE) && flock $(CACHE)/package.lock $(MAKE) package-lambda package-container
 	@ls -l dist
 
 # Amazon Linux 2023 has glibc 2.34. Without its jitter entropy aws-lc starts up to a second faster and
@@ -134,14 +136,14 @@ PACKAGE := AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo lambda build --release --target 
 package-lambda: rust $(LAMBDA)/bin/cargo-lambda
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=s $(PACKAGE) --bin api-lambda --bin worker-lambda --features lambda --output-format zip
 	for function in api worker; do \
-	  install -D -m 644 $(CACHE)/package/$$function-lambda/bootstrap.zip dist/$$function-lambda.zip; \
+	  install -C -D -m 644 $(CACHE)/package/$$function-lambda/bootstrap.zip dist/$$function-lambda.zip; \
 	done
 
 .PHONY: package-container
 package-container: rust $(LAMBDA)/bin/cargo-lambda
 	$(PACKAGE) --bin api-container --bin worker-container --features container --disable-optimizations
 	for function in api worker; do \
-	  install -D -m 755 $(CACHE)/package/$$function-container/bootstrap dist/$$function-container; \
+	  install -C -D -m 755 $(CACHE)/package/$$function-container/bootstrap dist/$$function-container; \
 	done
 
 # What is in them, per function. cargo-cyclonedx writes a file into each crate.
