@@ -91,7 +91,7 @@ awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 endef
 
 .PHONY: lint
-lint: rust $(DENY)/bin/cargo-deny $(ACTIONLINT)/bin/actionlint $(ZIZMOR)/bin/zizmor $(CHECKOV)/bin/checkov $(TFLINT)/bin/tflint ## check format, clippy, documentation, dependencies, scripts and Terraform
+lint: rust terraform $(DENY)/bin/cargo-deny $(ACTIONLINT)/bin/actionlint $(ZIZMOR)/bin/zizmor $(CHECKOV)/bin/checkov $(TFLINT)/bin/tflint ## check format, clippy, documentation, dependencies, scripts and Terraform
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
@@ -100,7 +100,6 @@ lint: rust $(DENY)/bin/cargo-deny $(ACTIONLINT)/bin/actionlint $(ZIZMOR)/bin/ziz
 	shellcheck .ci/run .github/scripts/*
 	actionlint
 	zizmor --quiet --offline .github
-	@command -v terraform >/dev/null || { echo "install Terraform 1.11 or later to check infra/" >&2; exit 2; }
 	terraform fmt -check -recursive infra
 	terraform fmt -check tests/tests/infra
 	cd infra && tflint --recursive --config "$$PWD/.tflint.hcl"
@@ -252,6 +251,10 @@ test-tools: rust terraform $(LAMBDA)/bin/cargo-lambda $(MOTO)/bin/moto_server $(
 terraform: $(if $(TERRAFORM_MIRROR),$(CACHE)/terraform.tfrc)
 	@command -v terraform >/dev/null || { echo "install Terraform 1.11 or later first: https://developer.hashicorp.com/terraform/install" >&2; exit 2; }
 
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo "install Go 1.25 or later first: https://go.dev/doc/install" >&2; exit 2; }
+
 $(CACHE)/terraform.tfrc:
 	@mkdir -p $(@D)
 	printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' $(TERRAFORM_MIRROR) > $@
@@ -297,8 +300,7 @@ $(CONTAINER_LINT)/bin/check-jsonschema:
 
 # Ten minutes, once. A test-only dependency of one of its modules is missing from the checksum database; the
 # versions are pinned.
-$(COLLECTOR)/bin/collector:
-	@command -v go >/dev/null || { echo "install Go 1.25 or later to build the collector" >&2; exit 2; }
+$(COLLECTOR)/bin/collector: | go
 	@mkdir -p $(COLLECTOR)/bin
 	GOSUMDB=off GOBIN=$(COLLECTOR)/bin go install go.opentelemetry.io/collector/cmd/builder@v$(COLLECTOR_VERSION)
 	sources=$$(mktemp -d) && sed "s|^dist:|&\n  output_path: $$sources|" tests/collector/builder.yaml > $$sources/builder.yaml \
@@ -317,10 +319,8 @@ $(ZIZMOR)/bin/zizmor:
 $(CHECKOV)/bin/checkov:
 	$(call pip-install,$(CHECKOV),checkov==$(CHECKOV_VERSION))
 
-$(TFLINT)/bin/tflint:
-	@command -v go >/dev/null || { echo "install Go 1.25 or later to check infra/" >&2; exit 2; }
+$(TFLINT)/bin/tflint: | go
 	GOBIN=$(TFLINT)/bin go install github.com/terraform-linters/tflint@v$(TFLINT_VERSION)
 
-$(ACTIONLINT)/bin/actionlint:
-	@command -v go >/dev/null || { echo "install Go 1.25 or later to check .github/" >&2; exit 2; }
+$(ACTIONLINT)/bin/actionlint: | go
 	GOBIN=$(ACTIONLINT)/bin go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)

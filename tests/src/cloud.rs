@@ -14,6 +14,7 @@ mod functions;
 mod keeper;
 mod releases;
 mod services;
+mod tasks;
 
 use std::{
     fs,

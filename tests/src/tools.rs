@@ -1,4 +1,5 @@
-//! Programs from npm that the tests start: installed once, outside the clone, and never left running.
+//! Programs that the tests start: where they are, those from npm installed once and outside the clone, and
+//! scripts that are never left running.
 
 use std::env;
 use std::fs::{self, File};

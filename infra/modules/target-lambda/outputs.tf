@@ -23,11 +23,6 @@ output "published_versions" {
   value       = { for name, function in aws_lambda_function.this : name => function.version }
 }
 
-output "live_versions" {
-  description = "The versions that the aliases name, as of the last refresh."
-  value       = { for name, alias in aws_lambda_alias.live : name => alias.function_version }
-}
-
 output "role_arns" {
   description = "The functions' roles."
   value       = { for name, role in aws_iam_role.this : name => role.arn }

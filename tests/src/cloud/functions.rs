@@ -37,6 +37,12 @@ impl Functions {
         self.sandboxes.values().map(|one| one.output().to_string())
     }
 
+    /// How many versions of a function its alias names.
+    pub(super) fn versions_of(&self, function: &str) -> usize {
+        let names = self.sandboxes.keys().map(|(name, _)| name);
+        names.filter(|name| *name == function).count()
+    }
+
     /// Calls and errors of each function and version since the last time.
     pub(super) fn take_calls(&self) -> impl Iterator<Item = (&(String, String), [u64; 2])> {
         let all = self.sandboxes.iter();

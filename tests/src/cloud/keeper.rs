@@ -191,9 +191,7 @@ impl Keeper {
         let rules = rules(applied)?;
         self.alb.apply(rules);
         let health = json!({"health": health});
-        let moto = self.moto.clone();
-        tokio::task::spawn_blocking(move || moto.tell(&health)).await??;
-        Ok(())
+        self.tell(health).await
     }
 
     /// What was counted since the last look, as CloudWatch has it.
@@ -204,11 +202,14 @@ impl Keeper {
                 let name = json!({"Name": "FunctionName", "Value": function});
                 let resource = json!({"Name": "Resource", "Value": format!("{function}:live")});
                 let version = json!({"Name": "ExecutedVersion", "Value": version});
-                for dimensions in [json!([name, resource]), json!([name, resource, version])] {
-                    data.push(
-                        json!({"MetricName": metric, "Dimensions": dimensions, "Value": value}),
-                    );
+                let mut all = vec![json!([name, resource])];
+                // Which version it was is told only of an alias that names two.
+                if functions.versions_of(function) > 1 {
+                    all.push(json!([name, resource, version]));
                 }
+                data.extend(all.into_iter().map(
+                    |dimensions| json!({"MetricName": metric, "Dimensions": dimensions, "Value": value}),
+                ));
             }
         }
         self.put("AWS/Lambda", data).await?;
@@ -228,7 +229,6 @@ impl Keeper {
             data.push(json!({"MetricName": metric, "Dimensions": dimensions, "Value": value}));
         };
         for (status, count) in counts.own {
-            note("HTTPCode_ELB_5XX_Count", &[&whole], count);
             note(&format!("HTTPCode_ELB_{status}_Count"), &[&whole], count);
         }
         for (group, (requests, failures)) in &counts.groups {
@@ -252,8 +252,12 @@ impl Keeper {
 
     pub(super) async fn sdk(&self, service: &str, operation: &str, arguments: Value) -> Result<()> {
         let call = json!({"service": service, "operation": operation, "arguments": arguments});
+        self.tell(json!({"sdk": call})).await
+    }
+
+    pub(super) async fn tell(&self, what: Value) -> Result<()> {
         let moto = self.moto.clone();
-        tokio::task::spawn_blocking(move || moto.tell(&json!({"sdk": call}))).await??;
+        tokio::task::spawn_blocking(move || moto.tell(&what)).await??;
         Ok(())
     }
 }
