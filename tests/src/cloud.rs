@@ -281,17 +281,13 @@ provider "aws" {
 }
 "#;
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// Copies `infra/` into a folder, so that what Terraform writes beside it stays out of the repository.
 ///
 /// # Errors
 /// If something cannot be read or written.
 pub fn copy_of_infra(folder: &Path) -> Result<PathBuf> {
     let infra = folder.join("infra");
-    copy(&repository().join("infra"), &infra)?;
+    copy(&crate::repository().join("infra"), &infra)?;
     Ok(infra)
 }
 

@@ -21,3 +21,15 @@ pub mod tools;
 pub mod twins;
 pub mod vcards;
 pub mod worker;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The root of the repository. Cargo says at run time where that is: clones that share a folder for what they
+/// build share their test programs too, and a path compiled into one would name the clone that built it.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let package = env::var_os("CARGO_MANIFEST_DIR");
+    let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).join("..")
+}

@@ -44,7 +44,7 @@ impl Moto {
     /// # Errors
     /// If it is not installed.
     pub fn start() -> Result<Self> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/moto/server.py");
+        let script = crate::repository().join("tests/src/moto/server.py");
         let (script, url) =
             Script::start(Command::new(python()?).arg(script)).context("cannot run moto")?;
         Ok(Self {

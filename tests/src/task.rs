@@ -161,7 +161,7 @@ impl Task {
 }
 
 fn start(folder: &Path, task: &Value) -> Result<Script> {
-    let host = concat!(env!("CARGO_MANIFEST_DIR"), "/src/task/host.py");
+    let host = crate::repository().join("tests/src/task/host.py");
     let (mut script, _) = Script::start(isolated("python3").arg(host).arg(folder))
         .context("cannot run a task in a network of its own")?;
     script.ask(task)?;

@@ -4,14 +4,14 @@
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 /// Where the scripts and the pinned versions lie.
-const NPM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/npm");
+const NPM: &str = "tests/npm";
 
 /// The folder whose `node_modules` holds what `tests/npm/package-lock.json` pins, installed by
 /// `npm ci` if no earlier run has done so. Blocks, for some seconds the first time.
@@ -19,7 +19,7 @@ const NPM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/npm");
 /// # Errors
 /// If npm is missing or cannot reach its registry.
 pub fn npm() -> Result<PathBuf> {
-    let lock = fs::read(Path::new(NPM).join("package-lock.json"))?;
+    let lock = fs::read(crate::repository().join(NPM).join("package-lock.json"))?;
     let cache = cache()?;
     fs::create_dir_all(&cache)?;
     // A new lock file is a new folder, so that a checkout of another version is not disturbed.
@@ -29,7 +29,10 @@ pub fn npm() -> Result<PathBuf> {
     if !ready.is_dir() {
         let fresh = tempfile::tempdir_in(&cache)?;
         for file in ["package.json", "package-lock.json"] {
-            fs::copy(Path::new(NPM).join(file), fresh.path().join(file))?;
+            fs::copy(
+                crate::repository().join(NPM).join(file),
+                fresh.path().join(file),
+            )?;
         }
         let done = Command::new("npm")
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
@@ -77,7 +80,7 @@ pub fn program(names: &[&str]) -> Result<PathBuf> {
 /// The path of a script in `tests/npm`.
 #[must_use]
 pub fn script(name: &str) -> PathBuf {
-    Path::new(NPM).join(name)
+    crate::repository().join(NPM).join(name)
 }
 
 fn cache() -> Result<PathBuf> {

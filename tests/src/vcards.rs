@@ -1,22 +1,22 @@
 //! vCards that real programs wrote. Their folder is not a part of the repository.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::Result;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/vcards");
+const FOLDER: &str = "../shared/data/vcards";
 
 /// The files, by name; none where the folder is missing.
 ///
 /// # Errors
 /// If a file cannot be read.
 pub fn files() -> Result<Vec<(String, Vec<u8>)>> {
-    if !Path::new(FOLDER).is_dir() {
+    let folder = crate::repository().join(FOLDER);
+    if !folder.is_dir() {
         return Ok(Vec::new());
     }
     let mut files = Vec::new();
-    for entry in fs::read_dir(FOLDER)? {
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|ending| ending == "vcf") {
             let name = path.file_name().unwrap_or_default().to_string_lossy();

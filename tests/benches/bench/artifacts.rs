@@ -3,12 +3,13 @@
 use std::{
     env, fs,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use contacts_tests::process::{build, build_example};
+use contacts_tests::repository;
 use tempfile::TempDir;
 
 /// The product's programs and their bare peers.
@@ -71,10 +72,6 @@ impl Artifacts {
             _unpacked: TempDir::new()?,
         })
     }
-}
-
-pub(crate) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 pub(crate) fn cargo() -> Command {

@@ -6,12 +6,10 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use contacts_tests::repository;
 use tempfile::TempDir;
 
-use crate::{
-    artifacts::{cargo, repository},
-    report::Table,
-};
+use crate::{artifacts::cargo, report::Table};
 
 /// Builds what `make run` builds and what gets deployed, from nothing and after a change to one file
 /// of `shared/http`, in a folder of their own. Takes a quarter of an hour.

@@ -35,7 +35,7 @@ fn revision() -> Result<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
             .args(arguments)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(contacts_tests::repository().join("tests"))
             .output()?;
         anyhow::Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     };

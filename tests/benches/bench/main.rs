@@ -31,7 +31,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use artifacts::{Artifacts, repository};
+use artifacts::Artifacts;
+use contacts_tests::repository;
 use report::{Table, mb, replace_block};
 use site::Site;
 

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest as _, Sha256};
 
-use super::repository;
+use crate::repository;
 
 const PROGRAMS: [&str; 2] = ["api-container", "worker-container"];
 const ZIPS: [&str; 2] = ["api-lambda.zip", "worker-lambda.zip"];

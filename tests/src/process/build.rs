@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     env,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::{Mutex, PoisonError},
 };
@@ -53,7 +53,7 @@ fn cargo_build(arguments: &[&str]) -> anyhow::Result<PathBuf> {
             "--message-format=json-render-diagnostics",
         ])
         .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .current_dir(crate::repository())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;

@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use contacts_tests::repository;
 use serde_json::Value;
 
-use crate::support::{repository, run};
+use crate::support::run;
 
 /// The image that stands in for the Dockerfile's `BASE`.
 const BASE: &str = "localhost/base";

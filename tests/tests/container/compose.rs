@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use contacts_tests::repository;
 use serde_json::{Value, json};
 
 use crate::linters::yaml;
-use crate::support::repository;
 
 /// A service of the file.
 #[derive(Debug)]

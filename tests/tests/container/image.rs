@@ -12,13 +12,14 @@ use contacts_embedded::Engine;
 use contacts_store::Store;
 use contacts_tests::client::{Client, Request};
 use contacts_tests::process::{Process, free_address};
+use contacts_tests::repository;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
 use crate::base;
 use crate::buildah::{Buildah, Built};
-use crate::support::{repository, run, until};
+use crate::support::{run, until};
 
 /// How much the image may be larger than its base.
 const LIMIT: u64 = 60 * 1024 * 1024;

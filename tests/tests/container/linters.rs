@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use contacts_tests::repository;
 use contacts_tests::tools::program;
 
-use crate::support::{repository, run};
+use crate::support::run;
 
 #[test]
 fn hadolint_is_content_with_the_dockerfile() {

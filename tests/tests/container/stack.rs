@@ -13,13 +13,14 @@ use anyhow::{Context as _, Result, ensure};
 use contacts_tests::client::{Client, Request, Response};
 use contacts_tests::dynamodb_local;
 use contacts_tests::process::Process;
+use contacts_tests::repository;
 use contacts_tests::tools::{program, program_folders};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::compose::{Service, services};
 use crate::image::{Image, image};
-use crate::support::{repository, until};
+use crate::support::until;
 use crate::translation::{Ports, place};
 
 /// AWS's distribution of the collector. Here one of the same components takes its place.

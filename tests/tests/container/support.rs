@@ -1,17 +1,11 @@
 //! What the tests of this binary share.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::time::{Instant, interval};
-
-/// The root of the repository.
-pub(crate) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// Runs a program to its end; what it wrote to standard output.
 pub(crate) fn run<A: AsRef<OsStr>>(

@@ -1,6 +1,6 @@
 //! The tests of `infra/tools` and of the workflows' shell, which are in another language.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use contacts_tests::moto;
 
@@ -15,10 +15,9 @@ fn the_shell_of_the_workflows_does_what_its_tests_say() {
 }
 
 fn python_tests_pass(folder: &str) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let done = Command::new(moto::python().unwrap())
         .args(["-m", "unittest", "discover", folder])
-        .current_dir(root)
+        .current_dir(contacts_tests::repository())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .unwrap();

@@ -15,7 +15,7 @@ fn built_from(functions: &[&str], target: &str) -> BTreeSet<String> {
         .args(packages)
         .args(["--features", target])
         .args(["--edges", "normal,features", "--prefix", "none"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(contacts_tests::repository())
         .output()
         .expect("cargo runs");
     let error = String::from_utf8_lossy(&output.stderr);

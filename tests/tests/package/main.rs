@@ -4,7 +4,7 @@ mod dependencies;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use contacts_tests::client::Request;
@@ -54,10 +54,7 @@ fn fits_amazon_linux(binary: &Path) {
 
 #[tokio::test]
 async fn the_packaged_artifacts_start_and_give_the_same_bytes() {
-    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()
-        .unwrap();
+    let root = contacts_tests::repository().canonicalize().unwrap();
     // Cargo decides what is to be built.
     run("make", &["package"], &root);
     let container = root.join("dist/api-container");

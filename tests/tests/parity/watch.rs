@@ -1,23 +1,19 @@
 //! `make watch`, for real: a change of its port apart.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use contacts_tests::client::{Client, ExchangeError, Request, Response};
 use contacts_tests::process::{Process, free_address};
+use contacts_tests::repository;
 
 use crate::support::{CONTACTS, card, get, has_status, post};
-
-/// The root of the workspace.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn make(arguments: &[&str]) -> String {
     let done = Command::new("make")
         .args(arguments)
-        .current_dir(root())
+        .current_dir(repository())
         .output()
         .unwrap();
     assert!(
@@ -63,7 +59,7 @@ async fn make_watch_serves_a_create_and_a_read() {
     let (recipe, port) = (recipe(), address.port().to_string());
     assert!(recipe.contains("--invoke-port 9000"), "{recipe}");
     let recipe = recipe.replace("--invoke-port 9000", &format!("--invoke-port {port}"));
-    let script = format!("set -e\ncd '{}'\n{recipe}", root().display());
+    let script = format!("set -e\ncd '{}'\n{recipe}", repository().display());
     let data = tempfile::tempdir().unwrap();
     let token = format!("cm_{}", "w".repeat(43));
     let mut environment = vec![
