@@ -100,7 +100,7 @@ resource "aws_cloudfront_distribution" "site" {
   http_version        = "http2and3"
   price_class         = var.price_class
   default_root_object = "index.html"
-  aliases             = var.domain == null ? [] : [var.domain.name]
+  aliases             = [var.domain.name]
 
   origin {
     origin_id                = "site"
@@ -121,7 +121,7 @@ resource "aws_cloudfront_distribution" "site" {
     custom_origin_config {
       http_port              = 80
       https_port             = 443
-      origin_protocol_policy = var.api_https ? "https-only" : "http-only"
+      origin_protocol_policy = "https-only"
       origin_ssl_protocols   = ["TLSv1.2"]
     }
   }
@@ -165,15 +165,14 @@ resource "aws_cloudfront_distribution" "site" {
   }
 
   viewer_certificate {
-    cloudfront_default_certificate = var.domain == null
-    acm_certificate_arn            = try(var.domain.certificate_arn, null)
-    ssl_support_method             = var.domain == null ? null : "sni-only"
-    minimum_protocol_version       = var.domain == null ? null : "TLSv1.2_2021"
+    acm_certificate_arn      = var.domain.certificate_arn
+    ssl_support_method       = "sni-only"
+    minimum_protocol_version = "TLSv1.2_2021"
   }
 }
 
 resource "aws_route53_record" "site" {
-  for_each = try(var.domain.zone_id, null) == null ? toset([]) : toset(["A", "AAAA"])
+  for_each = var.domain.zone_id == null ? toset([]) : toset(["A", "AAAA"])
 
   zone_id = var.domain.zone_id
   name    = var.domain.name

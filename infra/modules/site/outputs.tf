@@ -10,5 +10,5 @@ output "distribution_id" {
 
 output "url" {
   description = "Where the site is."
-  value       = "https://${var.domain == null ? aws_cloudfront_distribution.site.domain_name : var.domain.name}"
+  value       = "https://${var.domain.name}"
 }

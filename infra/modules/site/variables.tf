@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "api_domain_name" {
-  description = "Name of the API's load balancer: its own domain, for which it has a certificate, or the one that AWS gave it."
+  description = "The API's own domain, for which its load balancer has a certificate."
   type        = string
   nullable    = false
 
@@ -20,15 +20,8 @@ variable "api_domain_name" {
   }
 }
 
-variable "api_https" {
-  description = "Whether the load balancer has a certificate for api_domain_name. Without one, tokens travel in plain text from CloudFront to it: for trying out only."
-  type        = bool
-  default     = true
-  nullable    = false
-}
-
 variable "origin_header" {
-  description = "The header that shows the load balancer's firewall that a request came through here: the output site_header of the module edge."
+  description = "The header that shows the firewall and the service that a request came through here: the output site_header of the module edge."
   type = object({
     name  = string
     value = string
@@ -38,7 +31,7 @@ variable "origin_header" {
 }
 
 variable "viewer_header" {
-  description = "The header in which the firewall looks for the client's address: the output viewer_header of the module edge."
+  description = "The header in which the firewall and the service look for the client's address: the output viewer_header of the module edge."
   type        = string
   nullable    = false
 
@@ -49,21 +42,21 @@ variable "viewer_header" {
 }
 
 variable "domain" {
-  description = "The site's own name, its certificate in us-east-1, where CloudFront looks for it, and the Route 53 zone for its records, if they are to be made; null for CloudFront's own name."
+  description = "The site's own name, its certificate in us-east-1, where CloudFront looks for it, and the Route 53 zone for its records, if they are to be made. There is no site without: under a name of CloudFront's own it would take tokens by TLS 1.0 too."
   type = object({
     name            = string
     certificate_arn = string
     zone_id         = optional(string)
   })
-  default = null
+  nullable = false
 
   validation {
-    condition     = var.domain == null || can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.domain.name))
+    condition     = can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.domain.name))
     error_message = "domain.name is not a domain name; write it as in \"contacts.example.com\"."
   }
 
   validation {
-    condition     = var.domain == null || can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/", var.domain.certificate_arn))
+    condition     = can(regex("^arn:[a-z-]+:acm:us-east-1:[0-9]{12}:certificate/", var.domain.certificate_arn))
     error_message = "domain.certificate_arn is not a certificate that CloudFront can use: it takes those of ACM in us-east-1 only."
   }
 }

@@ -48,7 +48,7 @@ impl App {
         let contacts = jobs.contacts().clone();
         let rates = settings.limits.rate.map(|rate| Rates {
             limiter: Arc::new(Limiter::new(rate, contacts.cache().clone())),
-            client: settings.limits.client,
+            client: settings.limits.client.clone(),
         });
         let options = Options {
             cors_origins: settings.http.cors_origins.clone(),

@@ -34,11 +34,12 @@ const TOPIC_ARN: &str = "CONTACTS_TOPIC_ARN";
 const CORS_ORIGINS: &str = "CONTACTS_CORS_ORIGINS";
 const CACHE_URL: &str = "CONTACTS_CACHE_URL";
 const RATE_LIMIT: &str = "CONTACTS_RATE_LIMIT";
+const SITE_SECRET: &str = "CONTACTS_SITE_SECRET";
 const OIDC_ISSUER: &str = "CONTACTS_OIDC_ISSUER";
 const OIDC_AUDIENCE: &str = "CONTACTS_OIDC_AUDIENCE";
 
 /// Every variable of this product, for finding the one that a misspelt name means.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     LISTEN,
     DRAIN_S,
     METRICS_LISTEN,
@@ -51,6 +52,7 @@ const KNOWN: [&str; 14] = [
     CORS_ORIGINS,
     CACHE_URL,
     RATE_LIMIT,
+    SITE_SECRET,
     OIDC_ISSUER,
     OIDC_AUDIENCE,
 ];
@@ -141,7 +143,7 @@ pub struct Http {
 }
 
 /// The rate limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// `CONTACTS_RATE_LIMIT`: requests per second of one token, and of one address without a valid
     /// token; 1 to 10,000, None for `0`, which is off. Default `0` in standalone, else `50`.
@@ -151,11 +153,17 @@ pub struct Limits {
 }
 
 /// How the address of a client is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ClientAddress {
     /// By the last entry of `X-Forwarded-For`, which the load balancer writes (Elastic Load
     /// Balancing, "HTTP headers and Application Load Balancers").
-    Forwarded,
+    Forwarded {
+        /// `CONTACTS_SITE_SECRET`: what a site, such as a distribution of `CloudFront`, that hands
+        /// requests on to the load balancer shows in `X-Contacts-Site`; at least 32 characters of
+        /// `A-Z a-z 0-9 - _`. Beside it, and only there, the address is the one in
+        /// `X-Contacts-Viewer`. Default: none, so that neither header says anything.
+        site_secret: Option<Secret>,
+    },
     /// By the connection: nobody trustworthy writes that header.
     Peer,
 }
@@ -240,10 +248,13 @@ fn token(strings: &Strings) -> Result<Option<Secret>, Error> {
         "cm_ followed by at least 40 characters of A-Z a-z 0-9 - _",
         |text| {
             let random = text.strip_prefix("cm_")?;
-            let url_safe = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-            (random.len() >= 40 && random.bytes().all(url_safe)).then(|| Secret::new(text))
+            (random.len() >= 40 && random.bytes().all(is_url_safe)).then(|| Secret::new(text))
         },
     )
+}
+
+fn is_url_safe(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 fn table_name(door: Door, strings: &Strings) -> Result<String, Error> {
@@ -293,8 +304,7 @@ fn topic_arn(strings: &Strings) -> Result<Option<String>, Error> {
             let ["arn", partition, "sns", region, account, name] = parts[..] else {
                 return None;
             };
-            let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-            let is_word = |word: &str| !word.is_empty() && word.bytes().all(fits);
+            let is_word = |word: &str| !word.is_empty() && word.bytes().all(is_url_safe);
             let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
             let is_topic = is_account && [partition, region, name].into_iter().all(is_word);
             is_topic.then(|| text.to_owned())
@@ -318,9 +328,14 @@ fn limits(door: Door, strings: &Strings) -> Result<Limits, Error> {
         "a number of requests per second from 1 to 10000, or 0 for no limit",
         |text| text.parse().ok().filter(|rate| *rate <= 10_000),
     )?;
+    let site_secret = strings.parse_secret(
+        SITE_SECRET,
+        "at least 32 characters of A-Z a-z 0-9 - _",
+        |text| (text.len() >= 32 && text.bytes().all(is_url_safe)).then(|| Secret::new(text)),
+    )?;
     let (rate, client) = match door {
         Door::Standalone => (rate.unwrap_or(0), ClientAddress::Peer),
-        _ => (rate.unwrap_or(50), ClientAddress::Forwarded),
+        _ => (rate.unwrap_or(50), ClientAddress::Forwarded { site_secret }),
     };
     Ok(Limits {
         rate: NonZeroU32::new(rate),

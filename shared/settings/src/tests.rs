@@ -11,6 +11,15 @@ fn message(pairs: &[(&str, &str)]) -> String {
 }
 
 const GOOD_TOKEN: &str = "cm_0123456789abcdefghijABCDEFGHIJ0123456789-_";
+const SHOWN_BY_THE_SITE: &str = "1bd39c22-7fe8-4a06-a3a2-5e3b3e9f4c11";
+
+/// What the site has to show, if this door hears of one.
+fn shown_by_the_site(settings: &Settings) -> Option<&str> {
+    match &settings.limits.client {
+        ClientAddress::Forwarded { site_secret } => site_secret.as_ref().map(Secret::expose),
+        ClientAddress::Peer => None,
+    }
+}
 
 #[test]
 fn standalone_needs_no_variable() {
@@ -27,7 +36,7 @@ fn standalone_needs_no_variable() {
     assert_eq!(settings.topic_arn, None);
     assert!(settings.cache.is_none());
     assert_eq!(settings.limits.rate, None);
-    assert_eq!(settings.limits.client, ClientAddress::Peer);
+    assert!(matches!(settings.limits.client, ClientAddress::Peer));
     assert_eq!(settings.oidc, None);
 }
 
@@ -74,6 +83,7 @@ fn every_variable_is_read() {
             (CORS_ORIGINS, "https://a.example, http://localhost:5173"),
             (CACHE_URL, "rediss://cache.example"),
             (RATE_LIMIT, "10000"),
+            (SITE_SECRET, SHOWN_BY_THE_SITE),
             (OIDC_ISSUER, "https://id.example/t"),
             (OIDC_AUDIENCE, "contacts"),
             ("AWS_REGION", "eu-central-1"),
@@ -84,6 +94,7 @@ fn every_variable_is_read() {
     assert_eq!(settings.listen.metrics.to_string(), "[::1]:9000");
     assert_eq!(settings.listen.linger, Duration::from_secs(20));
     assert_eq!(settings.data.dir, PathBuf::from("/srv/data"));
+    assert_eq!(shown_by_the_site(&settings), Some(SHOWN_BY_THE_SITE));
     assert_eq!(settings.token.unwrap().expose(), GOOD_TOKEN);
     assert_eq!(settings.table.name, "cm.prod_1");
     assert_eq!(settings.table.changes_days, 3650);
@@ -178,14 +189,30 @@ fn a_token_that_is_too_short_or_not_url_safe_is_refused_without_being_shown() {
 #[test]
 fn behind_a_load_balancer_a_limit_is_on_and_addresses_are_what_it_says() {
     for door in [Door::Container, Door::Lambda] {
-        let limits = |more: &[(&str, &str)]| {
+        let settings = |more: &[(&str, &str)]| {
             let all = [&[(TABLE, "cm-dev")], more].concat();
-            read(door, &all).unwrap().limits
+            read(door, &all).unwrap()
         };
-        assert_eq!(limits(&[]).rate, NonZeroU32::new(50));
-        assert_eq!(limits(&[]).client, ClientAddress::Forwarded);
-        assert_eq!(limits(&[(RATE_LIMIT, "0")]).rate, None);
+        let usual = settings(&[]);
+        assert_eq!(usual.limits.rate, NonZeroU32::new(50));
+        assert!(matches!(
+            usual.limits.client,
+            ClientAddress::Forwarded { site_secret: None }
+        ));
+        assert_eq!(settings(&[(RATE_LIMIT, "0")]).limits.rate, None);
     }
+}
+
+#[test]
+fn what_the_site_shows_is_long_and_never_shown() {
+    for wrong in ["short", &"x".repeat(31), &"x y".repeat(20), &"ö".repeat(40)] {
+        let error = message(&[(SITE_SECRET, wrong)]);
+        let should = "it should be at least 32 characters of A-Z a-z 0-9 - _";
+        assert_eq!(error, format!("{SITE_SECRET} is not usable: {should}"));
+    }
+    let all = [(TABLE, "cm-dev"), (SITE_SECRET, SHOWN_BY_THE_SITE)];
+    let settings = read(Door::Lambda, &all).unwrap();
+    assert!(!format!("{settings:?}").contains(SHOWN_BY_THE_SITE));
 }
 
 #[test]

@@ -25,6 +25,7 @@ variables {
   api_domain_name = "api.example.com"
   origin_header   = { name = "x-contacts-site", value = "secret" }
   viewer_header   = "x-contacts-viewer"
+  domain          = { name = "contacts.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", zone_id = "Z1" }
 }
 
 run "only_this_distribution_reads_the_bucket_and_only_by_tls" {
@@ -70,7 +71,7 @@ run "the_api_is_on_the_same_origin_and_never_cached" {
 
 run "the_load_balancer_hears_who_the_client_is_and_who_says_so" {
   assert {
-    condition     = strcontains(aws_cloudfront_function.viewer.code, "request.headers['x-contacts-viewer'] = { value: event.viewer.ip }") && one(aws_cloudfront_distribution.site.ordered_cache_behavior[0].function_association).event_type == "viewer-request"
+    condition     = strcontains(aws_cloudfront_function.viewer.code, "request.headers['x-contacts-viewer'] = { value: network(event.viewer.ip) }") && one(aws_cloudfront_distribution.site.ordered_cache_behavior[0].function_association).event_type == "viewer-request"
     error_message = "The client's address is written for every request to the API."
   }
   assert {
@@ -87,25 +88,12 @@ run "the_header_of_the_client_is_one_of_our_own" {
   expect_failures = [var.viewer_header]
 }
 
-run "the_api_is_reached_by_tls_unless_it_has_none" {
-  variables {
-    api_https = false
-  }
-
-  assert {
-    condition = [
-      for origin in aws_cloudfront_distribution.site.origin : origin.custom_origin_config[0].origin_protocol_policy if origin.origin_id == "api"
-    ] == ["http-only"]
-    error_message = "A load balancer without a certificate is reached by HTTP."
-  }
-}
-
-run "the_api_is_reached_by_tls_by_default" {
+run "the_api_is_reached_by_tls" {
   assert {
     condition = [
       for origin in aws_cloudfront_distribution.site.origin : origin.custom_origin_config[0].origin_protocol_policy if origin.origin_id == "api"
     ] == ["https-only"]
-    error_message = "TLS is the default."
+    error_message = "The load balancer is asked by HTTPS alone."
   }
 }
 
@@ -124,32 +112,13 @@ run "pages_carry_security_headers_and_the_fallback" {
   }
 }
 
-run "without_a_domain_the_site_has_the_name_that_cloudfront_gives_it" {
-  assert {
-    condition     = output.url == "https://d111111abcdef8.cloudfront.net" && aws_cloudfront_distribution.site.viewer_certificate[0].cloudfront_default_certificate
-    error_message = "CloudFront's own name and certificate serve."
-  }
-  assert {
-    condition     = length(aws_route53_record.site) == 0
-    error_message = "There are no records."
-  }
-}
-
-run "with_a_domain_the_site_has_its_name_its_certificate_and_both_records" {
-  variables {
-    domain = {
-      name            = "contacts.example.com"
-      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
-      zone_id         = "Z1"
-    }
-  }
-
+run "the_site_has_its_name_its_certificate_and_both_records" {
   assert {
     condition     = output.url == "https://contacts.example.com" && aws_cloudfront_distribution.site.aliases == toset(["contacts.example.com"])
     error_message = "The site has its own name."
   }
   assert {
-    condition     = aws_cloudfront_distribution.site.viewer_certificate[0].minimum_protocol_version == "TLSv1.2_2021"
+    condition     = aws_cloudfront_distribution.site.viewer_certificate[0].minimum_protocol_version == "TLSv1.2_2021" && aws_cloudfront_distribution.site.viewer_certificate[0].acm_certificate_arn == var.domain.certificate_arn
     error_message = "TLS 1.2 is the least."
   }
   assert {

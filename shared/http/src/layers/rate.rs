@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
 use contacts_cache::{BURST, Key, Limiter, Verdict};
-use contacts_settings::ClientAddress;
+use contacts_settings::{ClientAddress, Secret};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Extensions, request::Parts};
 
@@ -19,6 +19,10 @@ use crate::problem::{Problem, Result};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What a site in front of the load balancer shows, and the address it speaks for.
+const SITE: HeaderName = HeaderName::from_static("x-contacts-site");
+const VIEWER: HeaderName = HeaderName::from_static("x-contacts-viewer");
 
 /// The address of a connection's other end. The server leaves it as a request extension.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +50,12 @@ impl Rates {
             return Meter(None);
         }
         let peer = extensions.get::<Peer>().map(|peer| peer.0);
-        let address = match self.client {
-            ClientAddress::Forwarded => forwarded(headers).or(peer),
+        let address = match &self.client {
+            ClientAddress::Forwarded { site_secret } => site_secret
+                .as_ref()
+                .and_then(|secret| viewer(headers, secret))
+                .or_else(|| forwarded(headers))
+                .or(peer),
             ClientAddress::Peer => peer,
         };
         Meter(Some(Arc::new(Counted {
@@ -204,12 +212,26 @@ pub(super) fn presents_credential(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION)
 }
 
-/// The last address of `X-Forwarded-For`, with or without a port: all others came from the client.
+/// The address that the site names, if this request comes from there: whoever reaches the load
+/// balancer directly can write the one header, and not the other.
+fn viewer(headers: &HeaderMap, secret: &Secret) -> Option<IpAddr> {
+    if headers.get(SITE)?.as_bytes() != secret.expose().as_bytes() {
+        return None;
+    }
+    address(headers.get(VIEWER)?.as_bytes())
+}
+
+/// The last address of `X-Forwarded-For`, with or without a port: all others, and any letters that
+/// are in no address, came from the client.
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?;
-    let last = last.to_str().ok()?.rsplit(',').next()?.trim();
-    let address = last.parse::<IpAddr>().ok();
-    address.or_else(|| Some(last.parse::<SocketAddr>().ok()?.ip()))
+    address(last.as_bytes().rsplit(|byte| *byte == b',').next()?)
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(bytes).ok()?.trim();
+    let address = text.parse::<IpAddr>().ok();
+    address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))
 }
 
 /// What one client is known by: an IPv4 address, or the 64 bits of an IPv6 network, within which it
@@ -243,6 +265,7 @@ mod tests {
             (&["203.0.113.7"][..], "203.0.113.7"),
             (&["10.0.0.1, 203.0.113.7"], "203.0.113.7"),
             (&["' OR 1=1,203.0.113.7"], "203.0.113.7"),
+            (&["\u{e9}, 203.0.113.7"], "203.0.113.7"),
             (&["10.0.0.1", "10.0.0.2 , 203.0.113.7"], "203.0.113.7"),
             (&["203.0.113.7:5000"], "203.0.113.7"),
             (&["2001:db8::1"], "2001:db8::1"),
