@@ -29,10 +29,25 @@ variable "image" {
   description = "Image of the containers, by digest. make deploy passes it."
 }
 
+variable "registry" {
+  type = object({
+    repository      = string
+    credentials_arn = optional(string)
+  })
+  default     = null
+  description = "Where the image comes from, if not from ECR, e.g. { repository = \"docker.io/OWNER/contact-manager\" }, and the ARN of a secret with user name and password, if it is private. See infra/modules/registry/README.md."
+}
+
 variable "architecture" {
   type        = string
   default     = "x86_64"
   description = "What zips and image were built for: x86_64 or arm64."
+}
+
+variable "instance_types" {
+  type        = list(string)
+  default     = null
+  description = "Types of the hosts of ec2, several of one size, with processors of the architecture; null for t3.medium or t4g.medium and its like."
 }
 
 variable "domain" {
@@ -50,6 +65,16 @@ variable "domain" {
   }
 }
 
+variable "site_domain" {
+  type = object({
+    name            = string
+    certificate_arn = string
+    zone_id         = optional(string)
+  })
+  default     = null
+  description = "The web app's own name, its certificate in us-east-1, and its Route 53 zone; null for no web app: under a name of CloudFront's own it would take tokens by TLS 1.0 too."
+}
+
 variable "settings" {
   type = object({
     log_level    = optional(string)
@@ -63,6 +88,32 @@ variable "settings" {
   })
   default     = {}
   description = "Settings of the programs."
+}
+
+variable "vaults" {
+  type        = map(list(string))
+  default     = {}
+  description = "Settings that are secrets, by service, for containers alone. None is needed; a cache outside of AWS, say, has a password: { api = [\"CONTACTS_CACHE_URL\"], worker = [\"CONTACTS_CACHE_URL\"] }. See infra/modules/secrets/README.md."
+}
+
+variable "rotation" {
+  type = object({
+    lambda_arn = string
+    role_arn   = string
+    days       = optional(number)
+  })
+  default     = null
+  description = "The function that rotates what is in the vaults, its role, and every how many days; null for none."
+}
+
+variable "alerts" {
+  type = object({
+    emails       = optional(list(string))
+    runbooks_url = optional(string)
+    pace         = optional(number)
+  })
+  default     = {}
+  description = "Who is told when something is wrong; AWS asks each address to confirm first. runbooks_url is the folder that emails link to. pace makes durations shorter, for tests alone."
 }
 
 variable "budget" {

@@ -2,20 +2,23 @@
 
 data "aws_partition" "current" {}
 
-# Read by every plan: a new machine image shows there, and hosts are renewed by the apply.
-data "aws_ssm_parameter" "image" {
-  name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/${var.architecture == "arm64" ? "arm64/" : ""}recommended/image_id"
-}
-
 locals {
   most_hosts = max(var.on_demand_base, ceil(2 * var.tasks / var.tasks_per_host))
+
+  # Two processors and 4 GB, three network interfaces.
+  instance_types = coalesce(var.instance_types, {
+    x86_64 = ["t3.medium", "t3a.medium", "t2.medium"]
+    arm64  = ["t4g.medium", "c6g.large", "c7g.large"]
+  }[var.architecture])
 }
 
 resource "aws_launch_template" "this" {
   name                   = var.name
-  image_id               = data.aws_ssm_parameter.image.insecure_value
-  instance_type          = var.instance_types[0]
+  instance_type          = local.instance_types[0]
   update_default_version = true
+
+  # Looked up by EC2 for every host that it starts, and by no plan: a new image changes nothing here.
+  image_id = "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/${var.architecture == "arm64" ? "arm64/" : ""}recommended/image_id"
 
   user_data = base64encode(templatefile("${path.module}/user_data.sh", { cluster = var.cluster_name }))
 
@@ -90,7 +93,7 @@ resource "aws_autoscaling_group" "this" {
       }
 
       dynamic "override" {
-        for_each = var.instance_types
+        for_each = local.instance_types
 
         content {
           instance_type = override.value
@@ -102,10 +105,13 @@ resource "aws_autoscaling_group" "this" {
   # A host that Spot is likely to take is replaced before it is.
   capacity_rebalance = true
 
-  # The capacity provider ends hosts, and only empty ones; destroy has to force it.
-  protect_from_scale_in = true
-  force_delete          = true
-  health_check_type     = "EC2"
+  # By their age hosts come to the newest image. A host that is protected from scaling in would never be too old.
+  max_instance_lifetime = var.max_instance_lifetime_days * 24 * 60 * 60
+  protect_from_scale_in = false
+
+  # A destroy waits for no draining.
+  force_delete      = true
+  health_check_type = "EC2"
 
   wait_for_capacity_timeout = "0"
 
@@ -114,10 +120,9 @@ resource "aws_autoscaling_group" "this" {
     strategy = "Rolling"
 
     preferences {
-      min_healthy_percentage       = 100
-      max_healthy_percentage       = 200
-      instance_warmup              = 300
-      scale_in_protected_instances = "Refresh"
+      min_healthy_percentage = 100
+      max_healthy_percentage = 200
+      instance_warmup        = 300
     }
   }
 
@@ -140,9 +145,11 @@ resource "aws_ecs_capacity_provider" "this" {
   name = var.name
 
   auto_scaling_group_provider {
-    auto_scaling_group_arn         = aws_autoscaling_group.this.arn
-    managed_termination_protection = "ENABLED"
+    auto_scaling_group_arn = aws_autoscaling_group.this.arn
+
+    # Whatever ends a host, its tasks are started elsewhere first; so none has to be kept from ending.
     managed_draining               = "ENABLED"
+    managed_termination_protection = "DISABLED"
 
     managed_scaling {
       status                    = "ENABLED"

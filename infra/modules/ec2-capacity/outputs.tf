@@ -13,6 +13,11 @@ output "autoscaling_group_name" {
   value       = aws_autoscaling_group.this.name
 }
 
+output "instance_types" {
+  description = "The types that hosts may have."
+  value       = local.instance_types
+}
+
 output "security_group_id" {
   description = "The hosts' security group. Tasks have one of their own."
   value       = aws_security_group.hosts.id

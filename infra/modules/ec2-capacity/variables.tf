@@ -65,7 +65,7 @@ variable "tasks_per_host" {
 variable "architecture" {
   type        = string
   default     = "x86_64"
-  description = "Processors of the hosts: x86_64 or arm64. The instance types must have them."
+  description = "Processors of the hosts: x86_64 or arm64."
   nullable    = false
 
   validation {
@@ -76,13 +76,30 @@ variable "architecture" {
 
 variable "instance_types" {
   type        = list(string)
-  default     = ["t3.medium", "t3a.medium", "t2.medium"]
-  description = "Types of hosts, several of the same size: the more there are, the rarer all of them run out on Spot."
+  default     = null
+  description = "Types of hosts, several of the same size: the more there are, the rarer all of them run out on Spot. Null for t3.medium, t3a.medium and t2.medium, or t4g.medium, c6g.large and c7g.large on arm64."
+
+  validation {
+    condition     = var.instance_types == null || try(length(var.instance_types) > 0 && alltrue([for type in var.instance_types : can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", type))]), false)
+    error_message = "instance_types must hold at least one type, e.g. t3.medium, or be null."
+  }
+
+  # AWS marks its own processors, which are the ARM ones, by a g right after the generation; the first of them was a1.
+  validation {
+    condition     = alltrue([for type in coalesce(var.instance_types, []) : can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", type)) == (var.architecture == "arm64")])
+    error_message = "instance_types must have the processors of architecture (${var.architecture}): for arm64 the name has a g after the generation, e.g. t4g.medium, and for x86_64 it has none, e.g. t3.medium."
+  }
+}
+
+variable "max_instance_lifetime_days" {
+  type        = number
+  default     = 14
+  description = "After how many days at most a host is replaced, and so comes to the newest machine image. AWS brings one about every week; with two weeks hosts are never far behind, and tasks move seldom."
   nullable    = false
 
   validation {
-    condition     = length(var.instance_types) > 0 && alltrue([for type in var.instance_types : can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", type))])
-    error_message = "instance_types must hold at least one type, e.g. t3.medium."
+    condition     = var.max_instance_lifetime_days >= 1 && var.max_instance_lifetime_days <= 365 && floor(var.max_instance_lifetime_days) == var.max_instance_lifetime_days
+    error_message = "max_instance_lifetime_days must be a whole number from 1 to 365, which are EC2's limits."
   }
 }
 

@@ -61,3 +61,8 @@ output "waf_arn" {
   description = "The web ACL, or null."
   value       = one(aws_wafv2_web_acl.this[*].arn)
 }
+
+output "certificate_arn" {
+  description = "ARN of the certificate; null without a domain."
+  value       = local.certificate_arn
+}

@@ -76,6 +76,7 @@ module "config" {
   name    = local.name
   key_arn = local.key_arn
   region  = data.aws_region.current.name
+  pace    = var.alerts.pace
 }
 
 module "secrets" {
@@ -89,6 +90,7 @@ module "secrets" {
   readers = { for service in keys(var.vaults) : service =>
     "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/${local.name}-*-${service}-execution"
   }
+  rotation             = var.rotation
   recovery_window_days = var.deletion_protection ? 30 : 0
 }
 
@@ -133,14 +135,13 @@ module "edge" {
 
 module "site" {
   source = "../site"
-  count  = var.site == null ? 0 : 1
+  count  = var.site_domain == null ? 0 : 1
 
   name            = local.name
-  api_domain_name = var.domain == null ? module.edge.alb_dns_name : var.domain.name
-  api_https       = var.domain != null
+  api_domain_name = var.domain.name
   origin_header   = module.edge.site_header
   viewer_header   = module.edge.viewer_header
-  domain          = var.site.domain
+  domain          = var.site_domain
   force_destroy   = !var.deletion_protection
 }
 

@@ -55,6 +55,8 @@ output "data" {
     dead_letter_queue_url = module.queue.dead_letter_queue_url
     topic_arn             = module.events.topic_arn
     secret_arns           = module.secrets.secret_arns
+    backup_vault_name     = module.data.backup_vault_name
+    backup_role_arn       = module.data.backup_role_arn
   }
 }
 
@@ -73,9 +75,14 @@ output "log_groups" {
 
 output "site" {
   description = "The web app: its address, its bucket and its distribution; null without one."
-  value = var.site == null ? null : {
+  value = var.site_domain == null ? null : {
     url             = module.site[0].url
     bucket_name     = module.site[0].bucket_name
     distribution_id = module.site[0].distribution_id
   }
+}
+
+output "alerts" {
+  description = "What is watched, by side and alert, and the topic that is told."
+  value       = { topic_arn = module.alerts.topic_arn, watched = module.alerts.alerts }
 }

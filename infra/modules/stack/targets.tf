@@ -12,6 +12,8 @@ locals {
       RUST_LOG           = var.settings.log_level
     },
     var.cache == null ? {} : { CONTACTS_CACHE_URL = module.cache[0].url },
+    # Whoever reads the settings may know it: it says under which address one is counted, and opens nothing.
+    var.site_domain == null ? {} : { CONTACTS_SITE_SECRET = nonsensitive(module.edge.site_header.value) },
     var.settings.rate_limit == null ? {} : { CONTACTS_RATE_LIMIT = tostring(var.settings.rate_limit) },
     var.settings.changes_days == null ? {} : { CONTACTS_CHANGES_DAYS = tostring(var.settings.changes_days) },
     length(var.settings.cors_origins) == 0 ? {} : { CONTACTS_CORS_ORIGINS = join(",", var.settings.cors_origins) },
@@ -109,14 +111,15 @@ module "containers" {
 
   services = {
     api = {
-      image          = var.image == null ? "" : var.image
-      command        = ["/api-container"]
-      health_command = ["/api-container", "healthcheck"]
-      cpu            = var.containers.api.cpu
-      memory         = var.containers.api.memory
-      environment    = local.task_settings
-      secrets        = try(module.secrets.value_from.api, {})
-      policy_json    = module.permissions.api_policy_json
+      image                    = var.image == null ? "" : var.image
+      registry_credentials_arn = try(var.registry.credentials_arn, null)
+      command                  = ["/api-container"]
+      health_command           = ["/api-container", "healthcheck"]
+      cpu                      = var.containers.api.cpu
+      memory                   = var.containers.api.memory
+      environment              = local.task_settings
+      secrets                  = try(module.secrets.value_from.api, {})
+      policy_json              = module.permissions.api_policy_json
       load_balancer = {
         port             = local.port
         target_group_arn = module.edge.target_group_arns.api[each.key]
@@ -132,14 +135,15 @@ module "containers" {
     }
 
     worker = {
-      image          = var.image == null ? "" : var.image
-      command        = ["/worker-container"]
-      health_command = ["/worker-container", "healthcheck"]
-      cpu            = var.containers.worker.cpu
-      memory         = var.containers.worker.memory
-      environment    = local.task_settings
-      secrets        = try(module.secrets.value_from.worker, {})
-      policy_json    = module.permissions.worker_policy_json
+      image                    = var.image == null ? "" : var.image
+      registry_credentials_arn = try(var.registry.credentials_arn, null)
+      command                  = ["/worker-container"]
+      health_command           = ["/worker-container", "healthcheck"]
+      cpu                      = var.containers.worker.cpu
+      memory                   = var.containers.worker.memory
+      environment              = local.task_settings
+      secrets                  = try(module.secrets.value_from.worker, {})
+      policy_json              = module.permissions.worker_policy_json
       scaling = {
         min     = local.least_tasks[each.key].worker
         max     = var.containers.worker.max
@@ -153,19 +157,20 @@ module "hosts" {
   source = "../ec2-capacity"
   count  = contains(local.container_sides, "ec2") ? 1 : 0
 
-  name                 = "${local.name}-ec2"
-  cluster_name         = module.containers["ec2"].cluster_name
-  architecture         = var.architecture
-  vpc_id               = module.network.vpc_id
-  subnet_ids           = module.network.private_subnet_ids
-  tasks                = var.containers.api.max + var.containers.worker.max
-  first_tasks          = sum(values(local.least_tasks.ec2))
-  tasks_per_host       = var.ec2.tasks_per_host
-  instance_types       = var.ec2.instance_types
-  on_demand_base       = var.ec2.on_demand_base
-  spot_percent         = var.ec2.spot_percent
-  session_manager      = var.ec2.session_manager
-  spot_log_group_arn   = local.log_groups.ec2.spot.arn
-  key_arn              = local.key_arn
-  permissions_boundary = var.permissions_boundary
+  name                       = "${local.name}-ec2"
+  cluster_name               = module.containers["ec2"].cluster_name
+  architecture               = var.architecture
+  vpc_id                     = module.network.vpc_id
+  subnet_ids                 = module.network.private_subnet_ids
+  tasks                      = var.containers.api.max + var.containers.worker.max
+  first_tasks                = sum(values(local.least_tasks.ec2))
+  tasks_per_host             = var.ec2.tasks_per_host
+  instance_types             = var.ec2.instance_types
+  on_demand_base             = var.ec2.on_demand_base
+  spot_percent               = var.ec2.spot_percent
+  session_manager            = var.ec2.session_manager
+  max_instance_lifetime_days = var.ec2.max_instance_lifetime_days
+  spot_log_group_arn         = local.log_groups.ec2.spot.arn
+  key_arn                    = local.key_arn
+  permissions_boundary       = var.permissions_boundary
 }

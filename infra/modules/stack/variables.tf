@@ -48,6 +48,31 @@ variable "image" {
     condition     = var.image == null || can(regex("@sha256:[0-9a-f]{64}$", var.image))
     error_message = "image must name a digest, e.g. REPOSITORY@sha256:…: a tag can mean another image tomorrow."
   }
+
+  validation {
+    condition     = var.image == null || var.registry == null || try(startswith(var.image, "${var.registry.repository}@"), false)
+    error_message = "image must be of the repository that registry names: ${try(var.registry.repository, "")}@sha256:…"
+  }
+}
+
+variable "registry" {
+  type = object({
+    repository      = string
+    credentials_arn = optional(string)
+  })
+  default     = null
+  description = "Another repository of the image than one of ECR, e.g. { repository = \"docker.io/OWNER/contact-manager\" }; and where that is private, the ARN of a secret { \"username\": …, \"password\": … }, by which ECS pulls it. Null for ECR."
+
+  validation {
+    condition     = var.registry == null || try(can(regex("^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$", var.registry.repository)), false)
+    error_message = "registry.repository must be HOST/PATH without tag and digest, e.g. docker.io/OWNER/contact-manager."
+  }
+
+  # The boundary of roles allows no other.
+  validation {
+    condition     = try(var.registry.credentials_arn, null) == null || can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:${var.name}-${var.environment}/", var.registry.credentials_arn))
+    error_message = "registry.credentials_arn must be the ARN of a secret whose name begins with ${var.name}-${var.environment}/, e.g. ${var.name}-${var.environment}/registry: roles are bounded to the environment's own secrets."
+  }
 }
 
 variable "architecture" {
@@ -218,9 +243,11 @@ variable "ec2" {
     on_demand_base  = optional(number)
     spot_percent    = optional(number)
     session_manager = optional(bool, false)
+
+    max_instance_lifetime_days = optional(number)
   })
   default     = {}
-  description = "The hosts, as in the module ec2-capacity; null leaves its default."
+  description = "The hosts, as in the module ec2-capacity; null leaves its default, which for instance_types goes by architecture."
   nullable    = false
 }
 
@@ -260,7 +287,7 @@ variable "cache" {
 variable "vaults" {
   type        = map(list(string))
   default     = {}
-  description = "Settings that are secrets, by service, e.g. { api = [\"CONTACTS_CACHE_URL\"] } for a cache elsewhere with a password. Containers alone read vaults."
+  description = "Settings that are secrets, by service, e.g. { api = [\"CONTACTS_CACHE_URL\"] } for a cache elsewhere with a password, in place of cache. Each service gets a vault for them, which its containers alone read."
   nullable    = false
 
   validation {
@@ -269,16 +296,45 @@ variable "vaults" {
   }
 }
 
-variable "site" {
+variable "rotation" {
   type = object({
-    domain = optional(object({
-      name            = string
-      certificate_arn = string
-      zone_id         = optional(string)
-    }))
+    lambda_arn = string
+    role_arn   = string
+    days       = optional(number)
   })
   default     = null
-  description = "The bucket and the distribution of the web app; null for none."
+  description = "The function that rotates what is in the vaults, its role, and every how many days; null for no rotation."
+
+  validation {
+    condition     = var.rotation == null || length(var.vaults) > 0
+    error_message = "rotation needs vaults: what is there to rotate otherwise?"
+  }
+}
+
+variable "site_domain" {
+  type = object({
+    name            = string
+    certificate_arn = string
+    zone_id         = optional(string)
+  })
+  default     = null
+  description = "The web app's own name, its certificate in us-east-1, and the Route 53 zone of its records; null for no web app. Under a name of CloudFront's own there is none: that takes tokens by TLS 1.0 too."
+
+  validation {
+    condition     = var.site_domain == null || var.domain != null
+    error_message = "site_domain needs domain: the web app passes tokens to the API, which has HTTPS under a domain alone."
+  }
+}
+
+variable "alerts" {
+  type = object({
+    emails       = optional(list(string), [])
+    runbooks_url = optional(string)
+    pace         = optional(number)
+  })
+  default     = {}
+  description = "Who is told when something is wrong, and where the runbooks are, as in the module alerts."
+  nullable    = false
 }
 
 variable "audit" {

@@ -28,6 +28,11 @@ output "execution_role_arns" {
   value       = { for key, role in aws_iam_role.execution : key => role.arn }
 }
 
+output "secret_arns" {
+  description = "What each service's execution role may read from Secrets Manager."
+  value       = local.secrets
+}
+
 output "task_role_arns" {
   description = "The roles of the programs."
   value       = { for key, role in aws_iam_role.task : key => role.arn }

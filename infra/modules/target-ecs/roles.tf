@@ -48,6 +48,12 @@ locals {
 
   # The ARN of a vault is the reference to one of its keys without the key.
   vaults = { for name, service in var.services : name => distinct([for from in values(service.secrets) : join(":", slice(split(":", from), 0, 7))]) }
+
+  # All that ECS reads from Secrets Manager to start a task.
+  secrets = { for name, service in var.services : name => concat(local.vaults[name], service.registry_credentials_arn[*]) }
+
+  # Known before the vaults are made, as their ARNs are not.
+  has_secrets = { for name, service in var.services : name => length(service.secrets) > 0 || service.registry_credentials_arn != null }
 }
 
 data "aws_iam_policy_document" "execution" {
@@ -87,7 +93,7 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
-    for_each = length(each.value.secrets) > 0 ? [local.vaults[each.key]] : []
+    for_each = local.has_secrets[each.key] ? [local.secrets[each.key]] : []
 
     content {
       sid       = "Secrets"
@@ -97,7 +103,7 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
-    for_each = length(each.value.secrets) > 0 && var.key_arn != null ? [var.key_arn] : []
+    for_each = local.has_secrets[each.key] && var.key_arn != null ? [var.key_arn] : []
 
     content {
       sid       = "SecretsKey"

@@ -44,7 +44,9 @@ resource "aws_ecs_task_definition" "this" {
   }
 
   container_definitions = jsonencode([
-    merge(local.hardening, {
+    merge(local.hardening, each.value.registry_credentials_arn == null ? {} : {
+      repositoryCredentials = { credentialsParameter = each.value.registry_credentials_arn }
+      }, {
       name    = each.key
       image   = each.value.image
       command = each.value.command

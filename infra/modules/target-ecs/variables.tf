@@ -10,14 +10,15 @@ variable "name" {
 
 variable "services" {
   type = map(object({
-    image          = string
-    command        = list(string)
-    health_command = list(string)
-    cpu            = optional(number, 256)
-    memory         = optional(number, 512)
-    environment    = optional(map(string), {})
-    secrets        = optional(map(string), {})
-    policy_json    = string
+    image                    = string
+    registry_credentials_arn = optional(string)
+    command                  = list(string)
+    health_command           = list(string)
+    cpu                      = optional(number, 256)
+    memory                   = optional(number, 512)
+    environment              = optional(map(string), {})
+    secrets                  = optional(map(string), {})
+    policy_json              = string
     load_balancer = optional(object({
       port             = number
       target_group_arn = string
@@ -35,7 +36,7 @@ variable "services" {
       }))
     }), {})
   }))
-  description = "What runs: image by digest, cpu in 1/1024 of a processor and memory in MB of the whole task, secrets as name to valueFrom, how many tasks there may be, beginning with min, and what they are scaled by: cpu and memory in per cent, requests per minute, messages in a queue."
+  description = "What runs: image by digest, and the secret with user name and password of its registry, if that asks for them and is not ECR; cpu in 1/1024 of a processor and memory in MB of the whole task, secrets as name to valueFrom, how many tasks there may be, beginning with min, and what they are scaled by: cpu and memory in per cent, requests per minute, messages in a queue."
 
   validation {
     condition     = length(var.services) > 0 && alltrue([for name in keys(var.services) : can(regex("^[a-z][a-z0-9-]{0,15}$", name))])
@@ -45,6 +46,11 @@ variable "services" {
   validation {
     condition     = alltrue([for service in var.services : can(regex("@sha256:[0-9a-f]{64}$", service.image))])
     error_message = "image must name a digest, e.g. REPOSITORY@sha256:…: a tag can mean another image tomorrow."
+  }
+
+  validation {
+    condition     = alltrue([for service in var.services : length(setintersection(keys(service.environment), keys(service.secrets))) == 0])
+    error_message = "environment and secrets must not name the same variable: ECS refuses it. Take it from one of them; a setting that Terraform makes, such as CONTACTS_CACHE_URL of its own cache, belongs in no vault."
   }
 
   validation {

@@ -21,8 +21,28 @@ resource "aws_lb_target_group_attachment" "api" {
 # Warm environments, as many as are busy and at least the minimum. While there are any, AWS refuses weights
 # on the alias: a release then moves it in one step.
 
+locals {
+  scheduled = length(try(var.api.provisioned.schedule, {})) > 0
+
+  # The one target that there is.
+  provisioned = one(concat(aws_appautoscaling_target.provisioned, aws_appautoscaling_target.scheduled))
+}
+
 resource "aws_appautoscaling_target" "provisioned" {
-  count = var.api.provisioned == null ? 0 : 1
+  count = var.api.provisioned != null && !local.scheduled ? 1 : 0
+
+  service_namespace  = "lambda"
+  scalable_dimension = "lambda:function:ProvisionedConcurrency"
+  resource_id        = "function:${aws_lambda_function.this["api"].function_name}:${aws_lambda_alias.live["api"].name}"
+  min_capacity       = var.api.provisioned.min
+  max_capacity       = var.api.provisioned.max
+
+  depends_on = [terraform_data.scheduled]
+}
+
+# A schedule moves both numbers: those of the configuration are for the time until its first entry.
+resource "aws_appautoscaling_target" "scheduled" {
+  count = local.scheduled ? 1 : 0
 
   service_namespace  = "lambda"
   scalable_dimension = "lambda:function:ProvisionedConcurrency"
@@ -31,19 +51,28 @@ resource "aws_appautoscaling_target" "provisioned" {
   max_capacity       = var.api.provisioned.max
 
   lifecycle {
-    # The schedule moves them.
     ignore_changes = [min_capacity, max_capacity]
   }
+
+  depends_on = [terraform_data.scheduled]
+}
+
+# To AWS both are the same target, with which its policy goes too. When a schedule comes or goes, the old one has to be gone
+# before the new one is made: it goes before this is replaced, and the other comes after.
+resource "terraform_data" "scheduled" {
+  count = var.api.provisioned == null ? 0 : 1
+
+  triggers_replace = local.scheduled
 }
 
 resource "aws_appautoscaling_policy" "provisioned" {
-  count = length(aws_appautoscaling_target.provisioned)
+  count = var.api.provisioned == null ? 0 : 1
 
   name               = "${var.name}-provisioned"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.provisioned[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.provisioned[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.provisioned[0].resource_id
+  service_namespace  = local.provisioned.service_namespace
+  scalable_dimension = local.provisioned.scalable_dimension
+  resource_id        = local.provisioned.resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value = var.api.provisioned.utilisation
@@ -52,15 +81,19 @@ resource "aws_appautoscaling_policy" "provisioned" {
       predefined_metric_type = "LambdaProvisionedConcurrencyUtilization"
     }
   }
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.scheduled]
+  }
 }
 
 resource "aws_appautoscaling_scheduled_action" "provisioned" {
   for_each = try(var.api.provisioned.schedule, {})
 
   name               = "${var.name}-${each.key}"
-  service_namespace  = aws_appautoscaling_target.provisioned[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.provisioned[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.provisioned[0].resource_id
+  service_namespace  = local.provisioned.service_namespace
+  scalable_dimension = local.provisioned.scalable_dimension
+  resource_id        = local.provisioned.resource_id
   schedule           = each.value.cron
   timezone           = var.api.provisioned.timezone
 

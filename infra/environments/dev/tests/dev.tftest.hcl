@@ -36,3 +36,43 @@ run "a_target_is_one_of_three" {
   }
   expect_failures = [var.target]
 }
+
+run "dev_runs_on_arm_hosts_by_one_word_more" {
+  command = plan
+  variables {
+    target       = "ec2"
+    architecture = "arm64"
+  }
+
+  assert {
+    condition     = output.traffic.cluster_names == { ec2 = "contact-manager-dev-ec2" }
+    error_message = "The types of the hosts must go by the architecture."
+  }
+}
+
+run "a_secret_setting_has_a_vault" {
+  command = plan
+  variables {
+    target = "fargate"
+    vaults = { api = ["CONTACTS_CACHE_URL"] }
+  }
+
+  assert {
+    condition     = keys(module.stack.data.secret_arns) == ["api"]
+    error_message = "The vault must be there."
+  }
+}
+
+run "the_image_can_come_from_another_registry" {
+  command = plan
+  variables {
+    target   = "fargate"
+    image    = "docker.io/example/contact-manager@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    registry = { repository = "docker.io/example/contact-manager" }
+  }
+
+  assert {
+    condition     = output.release.image == var.image
+    error_message = "The image must be the one asked for."
+  }
+}

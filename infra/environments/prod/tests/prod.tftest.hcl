@@ -16,6 +16,11 @@ run "prod_runs_on_fargate" {
     condition     = output.traffic.live == "fargate" && output.traffic.cluster_names == { fargate = "contact-manager-prod-fargate" }
     error_message = "Prod must run on Fargate."
   }
+
+  assert {
+    condition     = output.site == null
+    error_message = "Without a name of its own there must be no web app."
+  }
 }
 
 run "prod_runs_on_hosts_by_one_word" {
@@ -56,4 +61,25 @@ run "prod_needs_a_domain" {
     domain = null
   }
   expect_failures = [var.domain]
+}
+
+run "the_web_app_has_a_name_of_its_own" {
+  command = plan
+  variables {
+    site_domain = { name = "app.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
+  }
+
+  assert {
+    condition     = output.site.url == "https://app.example.com"
+    error_message = "The web app must have its name."
+  }
+}
+
+run "copies_of_the_table_outlive_it" {
+  command = plan
+
+  assert {
+    condition     = output.data.backup_vault_name == "contact-manager-prod-contacts"
+    error_message = "There must be a vault."
+  }
 }

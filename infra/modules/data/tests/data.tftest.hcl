@@ -142,8 +142,45 @@ run "backups_are_daily_and_go_to_cold_storage" {
     error_message = "The table is what is copied."
   }
   assert {
-    condition     = length(aws_iam_role_policy_attachment.backup) == 2
+    condition     = output.backup_vault_name == "contact-manager-test-contacts" && one(aws_backup_plan.this[0].rule).target_vault_name == output.backup_vault_name
+    error_message = "Copies go into the vault."
+  }
+}
+
+run "who_makes_copies_also_brings_them_back" {
+  command = apply
+
+  variables {
+    backup = {}
+  }
+
+  assert {
+    condition = toset([for attached in aws_iam_role_policy_attachment.backup : attached.policy_arn]) == toset([
+      "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup",
+      "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForRestores",
+    ])
     error_message = "The role copies and restores."
+  }
+  assert {
+    condition     = aws_backup_selection.this[0].iam_role_arn == output.backup_role_arn && one(data.aws_iam_policy_document.backup_trust.statement[0].principals).identifiers == toset(["backup.amazonaws.com"])
+    error_message = "AWS Backup, and nobody else, copies in the name of the role."
+  }
+  assert {
+    condition     = one(data.aws_iam_policy_document.backup_trust.statement[0].condition).variable == "aws:SourceAccount" && one(data.aws_iam_policy_document.backup_trust.statement[0].condition).values == tolist(["123456789012"])
+    error_message = "AWS Backup takes the role for this account alone."
+  }
+}
+
+run "ninety_days_after_it_went_cold_a_copy_may_go" {
+  command = plan
+
+  variables {
+    backup = { schedule = "cron(0 1 ? * SUN *)", cold_after_days = 7, delete_after_days = 97 }
+  }
+
+  assert {
+    condition     = one(aws_backup_plan.this[0].rule).schedule == "cron(0 1 ? * SUN *)" && one(aws_backup_plan.this[0].rule).lifecycle[0].cold_storage_after == 7 && one(aws_backup_plan.this[0].rule).lifecycle[0].delete_after == 97
+    error_message = "The plan must have the days and the schedule that were chosen."
   }
 }
 

@@ -5,9 +5,6 @@ mock_provider "aws" {
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
-  mock_data "aws_ssm_parameter" {
-    defaults = { insecure_value = "ami-1" }
-  }
   mock_data "aws_default_tags" {
     defaults = { tags = { environment = "test" } }
   }
@@ -151,10 +148,42 @@ run "the_base_is_never_above_the_maximum" {
   }
 }
 
-run "the_capacity_provider_scales_drains_and_protects" {
+run "a_new_machine_image_comes_by_the_age_of_hosts_and_changes_no_plan" {
   assert {
-    condition     = aws_ecs_capacity_provider.this.auto_scaling_group_provider[0].managed_draining == "ENABLED" && aws_ecs_capacity_provider.this.auto_scaling_group_provider[0].managed_termination_protection == "ENABLED" && aws_autoscaling_group.this.protect_from_scale_in && aws_autoscaling_group.this.force_delete
-    error_message = "Hosts with tasks must be drained and protected, and destroy be possible."
+    condition     = aws_launch_template.this.image_id == "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+    error_message = "EC2 must look up the image when a host starts."
+  }
+
+  assert {
+    condition     = aws_autoscaling_group.this.max_instance_lifetime == 14 * 86400 && !aws_autoscaling_group.this.protect_from_scale_in && aws_ecs_capacity_provider.this.auto_scaling_group_provider[0].managed_termination_protection == "DISABLED"
+    error_message = "Hosts must be replaced after 14 days, from which protection would keep them."
+  }
+}
+
+run "the_age_of_hosts_can_be_chosen" {
+  command = plan
+  variables {
+    max_instance_lifetime_days = 7
+  }
+
+  assert {
+    condition     = aws_autoscaling_group.this.max_instance_lifetime == 604800
+    error_message = "A week must be possible."
+  }
+}
+
+run "a_host_lives_for_a_day_at_least" {
+  command = plan
+  variables {
+    max_instance_lifetime_days = 0
+  }
+  expect_failures = [var.max_instance_lifetime_days]
+}
+
+run "the_capacity_provider_scales_and_drains" {
+  assert {
+    condition     = aws_ecs_capacity_provider.this.auto_scaling_group_provider[0].managed_draining == "ENABLED" && aws_autoscaling_group.this.force_delete
+    error_message = "Hosts with tasks must be drained, and destroy be possible."
   }
 
   assert {
@@ -202,14 +231,48 @@ run "a_range_can_be_let_in" {
 run "hosts_can_have_arm_processors" {
   command = plan
   variables {
-    architecture   = "arm64"
-    instance_types = ["t4g.medium"]
+    architecture = "arm64"
   }
 
   assert {
-    condition     = strcontains(data.aws_ssm_parameter.image.name, "/arm64/")
+    condition     = strcontains(aws_launch_template.this.image_id, "/arm64/")
     error_message = "The image must be for the processors."
   }
+
+  assert {
+    condition     = aws_launch_template.this.instance_type == "t4g.medium" && [for override in aws_autoscaling_group.this.mixed_instances_policy[0].launch_template[0].override : override.instance_type] == ["t4g.medium", "c6g.large", "c7g.large"]
+    error_message = "The types must have the processors."
+  }
+}
+
+run "the_types_can_be_chosen" {
+  command = plan
+  variables {
+    architecture   = "arm64"
+    instance_types = ["m7gd.large", "a1.large", "im4gn.large"]
+  }
+
+  assert {
+    condition     = aws_launch_template.this.instance_type == "m7gd.large"
+    error_message = "The types must be those asked for."
+  }
+}
+
+run "arm_hosts_need_types_with_arm_processors" {
+  command = plan
+  variables {
+    architecture   = "arm64"
+    instance_types = ["t4g.medium", "g4dn.xlarge"]
+  }
+  expect_failures = [var.instance_types]
+}
+
+run "x86_hosts_need_types_with_x86_processors" {
+  command = plan
+  variables {
+    instance_types = ["c7i-flex.large", "t4g.medium"]
+  }
+  expect_failures = [var.instance_types]
 }
 
 run "a_key_encrypts_volumes" {

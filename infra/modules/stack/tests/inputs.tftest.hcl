@@ -112,3 +112,45 @@ run "a_vault_belongs_to_a_service" {
   }
   expect_failures = [var.vaults]
 }
+
+run "the_site_passes_tokens_by_https_alone" {
+  command = plan
+  variables {
+    site_domain = { name = "app.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
+  }
+  expect_failures = [var.site_domain]
+}
+
+run "what_is_not_there_is_not_rotated" {
+  command = plan
+  variables {
+    rotation = { lambda_arn = "arn:aws:lambda:eu-central-1:123456789012:function:rotate", role_arn = "arn:aws:iam::123456789012:role/rotate" }
+  }
+  expect_failures = [var.rotation]
+}
+
+run "a_registry_has_no_tag" {
+  command = plan
+  variables {
+    image    = null
+    registry = { repository = "docker.io/example/contact-manager:latest" }
+  }
+  expect_failures = [var.registry]
+}
+
+run "credentials_are_a_secret_of_the_environment" {
+  command = plan
+  variables {
+    image    = null
+    registry = { repository = "docker.io/example/contact-manager", credentials_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:docker-AbCdEf" }
+  }
+  expect_failures = [var.registry]
+}
+
+run "an_image_is_of_its_registry" {
+  command = plan
+  variables {
+    registry = { repository = "docker.io/example/contact-manager" }
+  }
+  expect_failures = [var.image]
+}

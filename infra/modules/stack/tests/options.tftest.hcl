@@ -111,13 +111,17 @@ run "programs_get_every_setting_that_is_set" {
 run "a_domain_encrypts_and_a_site_may_stand_beside_it" {
   command = plan
   variables {
-    domain = { name = "contacts.example.com", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1" }
-    site   = {}
+    domain      = { name = "contacts.example.com", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1" }
+    site_domain = { name = "app.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
   }
 
   assert {
-    condition     = output.encrypted && output.base_url == "https://contacts.example.com" && length(module.site) == 1
+    condition     = output.encrypted && output.base_url == "https://contacts.example.com" && module.site[0].url == "https://app.example.com"
     error_message = "There must be HTTPS and a site."
+  }
+  assert {
+    condition     = contains(keys(local.settings), "CONTACTS_SITE_SECRET")
+    error_message = "The service must know what the site shows."
   }
 }
 
@@ -130,16 +134,83 @@ run "without_domain_it_says_that_nothing_is_encrypted" {
   }
 }
 
-run "vaults_are_for_containers" {
+run "nobody_reads_a_secret_unless_asked_for" {
   command = plan
   variables {
     target = "fargate"
-    vaults = { api = ["CONTACTS_CACHE_URL"] }
   }
 
   assert {
-    condition     = keys(module.secrets.value_from) == ["api"]
+    condition     = module.secrets.value_from == {} && module.containers["fargate"].secret_arns == { api = [], worker = [] }
+    error_message = "There must be no vault."
+  }
+}
+
+run "a_vault_is_for_the_containers_of_one_service" {
+  command = plan
+  variables {
+    target   = "fargate"
+    vaults   = { api = ["CONTACTS_CACHE_URL"] }
+    rotation = { lambda_arn = "arn:aws:lambda:eu-central-1:123456789012:function:rotate", role_arn = "arn:aws:iam::123456789012:role/rotate" }
+  }
+
+  override_resource {
+    target          = module.secrets.aws_secretsmanager_secret_version.first
+    override_during = plan
+    values          = { arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:contact-manager-test/api-AbCdEf" }
+  }
+
+  assert {
+    condition     = module.secrets.value_from == { api = { CONTACTS_CACHE_URL = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:contact-manager-test/api-AbCdEf:CONTACTS_CACHE_URL::" } }
     error_message = "There must be a vault."
+  }
+
+  assert {
+    condition     = module.containers["fargate"].secret_arns == { api = ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:contact-manager-test/api-AbCdEf"], worker = [] }
+    error_message = "The tasks of that service must get it, and its execution role alone may read it."
+  }
+}
+
+run "an_image_can_come_from_elsewhere" {
+  command = plan
+  variables {
+    target = "fargate"
+    image  = "docker.io/example/contact-manager@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    registry = {
+      repository      = "docker.io/example/contact-manager"
+      credentials_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:contact-manager-test/registry-AbCdEf"
+    }
+  }
+
+  assert {
+    condition     = module.containers["fargate"].secret_arns == { for service in ["api", "worker"] : service => [var.registry.credentials_arn] }
+    error_message = "Both services must be able to pull it."
+  }
+}
+
+run "hosts_have_the_processors_that_the_image_is_for" {
+  command = plan
+  variables {
+    target       = "ec2"
+    architecture = "arm64"
+  }
+
+  assert {
+    condition     = module.hosts[0].instance_types == tolist(["t4g.medium", "c6g.large", "c7g.large"])
+    error_message = "The types must go by the architecture."
+  }
+}
+
+run "hosts_can_have_other_types" {
+  command = plan
+  variables {
+    target = "ec2"
+    ec2    = { instance_types = ["m7i.large", "m7a.large"] }
+  }
+
+  assert {
+    condition     = module.hosts[0].instance_types == tolist(["m7i.large", "m7a.large"])
+    error_message = "The types must be those asked for."
   }
 }
 
@@ -161,10 +232,10 @@ run "every_option_at_once_can_be_planned" {
     domain               = { name = "contacts.example.com", zone_id = "Z1" }
     network              = { az_count = 3, nat = "per_az", flow_logs = true, interface_endpoints = { sqs = {} } }
     edge                 = { waf = {} }
-    ec2                  = { instance_types = ["t4g.medium"], session_manager = true }
+    ec2                  = { max_instance_lifetime_days = 7, session_manager = true }
     data                 = { backup = {}, max_read_units = 100, max_write_units = 100 }
     cache                = {}
-    site                 = {}
+    site_domain          = { name = "app.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", zone_id = "Z1" }
     audit                = { customer_managed_key = true, trail = true, budget = { monthly_usd = 100, email = "somebody@example.com" } }
   }
 

@@ -84,6 +84,21 @@ run "an_image_is_named_by_its_digest" {
   expect_failures = [var.services]
 }
 
+run "a_variable_is_a_setting_or_a_secret" {
+  command = plan
+  variables {
+    services = { api = {
+      image          = "a@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      command        = ["/api-container"]
+      health_command = ["/api-container"]
+      policy_json    = "{}"
+      environment    = { CONTACTS_CACHE_URL = "rediss://cache" }
+      secrets        = { CONTACTS_CACHE_URL = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:test/api-AbCdEf:CONTACTS_CACHE_URL::" }
+    } }
+  }
+  expect_failures = [var.services]
+}
+
 run "a_container_needs_a_command" {
   command = plan
   variables {

@@ -221,6 +221,44 @@ run "each_service_reads_its_own_secrets_and_image" {
   }
 }
 
+run "a_registry_can_ask_for_credentials" {
+  command   = plan
+  state_key = "new"
+  variables {
+    key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1"
+    services = {
+      api = {
+        image          = "docker.io/example/contact-manager@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        command        = ["/api-container"]
+        health_command = ["/api-container", "healthcheck"]
+        policy_json    = "{}"
+      }
+      worker = {
+        image                    = "docker.io/example/contact-manager@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        registry_credentials_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:test/registry-AbCdEf"
+        command                  = ["/worker-container"]
+        health_command           = ["/worker-container", "healthcheck"]
+        policy_json              = "{}"
+      }
+    }
+  }
+
+  assert {
+    condition     = [for container in jsondecode(aws_ecs_task_definition.this["worker"].container_definitions) : try(container.repositoryCredentials.credentialsParameter, null)] == [var.services.worker.registry_credentials_arn, null]
+    error_message = "The program's image, and no other, must be pulled with the credentials."
+  }
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.execution["worker"].statement : statement.resources if statement.sid == "Secrets"]) == toset([var.services.worker.registry_credentials_arn]) && contains(data.aws_iam_policy_document.execution["worker"].statement[*].sid, "SecretsKey")
+    error_message = "The execution role must be able to read that one secret."
+  }
+
+  assert {
+    condition     = !can(jsondecode(aws_ecs_task_definition.this["api"].container_definitions)[0].repositoryCredentials) && !contains(data.aws_iam_policy_document.execution["api"].statement[*].sid, "Secrets")
+    error_message = "Who needs no credentials must get none."
+  }
+}
+
 run "a_customer_key_decrypts_secrets_alone" {
   command = plan
   variables {

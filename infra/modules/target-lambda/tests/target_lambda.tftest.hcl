@@ -128,7 +128,7 @@ run "by_default_there_is_no_vpc_no_trace_and_nothing_provisioned" {
   }
 
   assert {
-    condition     = length(aws_appautoscaling_target.provisioned) + length(aws_appautoscaling_policy.provisioned) + length(aws_appautoscaling_scheduled_action.provisioned) == 0
+    condition     = length(aws_appautoscaling_target.provisioned) + length(aws_appautoscaling_target.scheduled) + length(aws_appautoscaling_policy.provisioned) + length(aws_appautoscaling_scheduled_action.provisioned) == 0
     error_message = "Nothing must be provisioned."
   }
 
@@ -156,6 +156,29 @@ run "functions_can_be_attached_to_a_vpc_and_traced" {
   }
 }
 
+run "environments_can_be_kept_warm" {
+  variables {
+    api = { zip = "tests/empty.zip", environment = {}, policy_json = "{}", provisioned = { min = 1, max = 4 } }
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.provisioned[0].resource_id == "function:contact-manager-test-api:live" && aws_appautoscaling_target.provisioned[0].min_capacity == 1 && aws_appautoscaling_target.provisioned[0].max_capacity == 4 && aws_appautoscaling_policy.provisioned[0].resource_id == aws_appautoscaling_target.provisioned[0].resource_id
+    error_message = "The alias must be provisioned."
+  }
+}
+
+run "what_is_kept_warm_can_be_changed" {
+  command = plan
+  variables {
+    api = { zip = "tests/empty.zip", environment = {}, policy_json = "{}", provisioned = { min = 2, max = 6 } }
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.provisioned[0].min_capacity == 2 && aws_appautoscaling_target.provisioned[0].max_capacity == 6
+    error_message = "A changed setting must be applied."
+  }
+}
+
 run "environments_can_be_kept_warm_by_schedule" {
   variables {
     api = {
@@ -171,8 +194,45 @@ run "environments_can_be_kept_warm_by_schedule" {
   }
 
   assert {
-    condition     = aws_appautoscaling_target.provisioned[0].resource_id == "function:contact-manager-test-api:live" && aws_appautoscaling_scheduled_action.provisioned["morning"].scalable_target_action[0].min_capacity == "2"
+    condition     = length(aws_appautoscaling_target.provisioned) == 0 && aws_appautoscaling_target.scheduled[0].resource_id == "function:contact-manager-test-api:live" && aws_appautoscaling_scheduled_action.provisioned["morning"].scalable_target_action[0].min_capacity == "2"
     error_message = "The alias must be provisioned, and by schedule."
+  }
+}
+
+run "what_a_schedule_has_moved_stays" {
+  command = plan
+  variables {
+    api = {
+      zip         = "tests/empty.zip"
+      environment = {}
+      policy_json = "{}"
+      provisioned = {
+        min      = 3
+        max      = 5
+        schedule = { morning = { cron = "cron(0 7 ? * MON-FRI *)", min = 2, max = 9 } }
+      }
+    }
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.scheduled[0].min_capacity == 1 && aws_appautoscaling_target.scheduled[0].max_capacity == 4
+    error_message = "The schedule alone must move the target."
+  }
+
+  assert {
+    condition     = aws_appautoscaling_scheduled_action.provisioned["morning"].scalable_target_action[0].max_capacity == "9"
+    error_message = "A changed schedule must be applied."
+  }
+}
+
+run "a_schedule_can_go_again" {
+  variables {
+    api = { zip = "tests/empty.zip", environment = {}, policy_json = "{}", provisioned = { min = 2, max = 6 } }
+  }
+
+  assert {
+    condition     = length(aws_appautoscaling_target.scheduled) == 0 && length(aws_appautoscaling_scheduled_action.provisioned) == 0 && aws_appautoscaling_target.provisioned[0].max_capacity == 6
+    error_message = "The configured numbers must hold again."
   }
 }
 

@@ -13,9 +13,6 @@ mock_data "aws_caller_identity" {
 mock_data "aws_iam_policy_document" {
   defaults = { json = "{}" }
 }
-mock_data "aws_ssm_parameter" {
-  defaults = { insecure_value = "ami-1" }
-}
 mock_data "aws_default_tags" {
   defaults = { tags = {} }
 }
