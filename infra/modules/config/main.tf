@@ -5,6 +5,8 @@ locals {
   collector = templatefile("${path.module}/collector.yaml", {
     region           = var.region
     remote_write_url = local.remote_write_url
+    scrape_interval  = 15000 / var.pace
+    scrape_timeout   = 5000 / var.pace
 
     # Of the heap alone: the rest of the process needs its part. As a number, because what a container may use
     # is not to be seen from inside on every kind of host.

@@ -42,3 +42,15 @@ variable "memory" {
     error_message = "memory is too little for a collector; give its container 64 MB or more."
   }
 }
+
+variable "pace" {
+  description = "Divides the time between two scrapes. Tests run faster than life; everything else leaves it at 1."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 2, 3, 5, 6, 10, 15], var.pace)
+    error_message = "pace must be 1, 2, 3, 5, 6, 10 or 15, so that whole milliseconds are left."
+  }
+}
