@@ -128,6 +128,7 @@ impl Site {
             id: JobId::at(Timestamp::now()),
             kind: "delete-book".to_owned(),
             owner: OWNER.to_owned(),
+            origin: contacts_store::Origin::default(),
             book: Some(book.id),
             total: Some(book.contacts),
         };
@@ -145,6 +146,7 @@ impl Site {
             id: JobId::at(Timestamp::now()),
             kind: kind.to_owned(),
             owner: OWNER.to_owned(),
+            origin: contacts_store::Origin::default(),
             book,
             total: None,
         };

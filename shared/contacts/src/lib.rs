@@ -26,8 +26,8 @@ pub use contacts::{Contact, Guard, Recorded};
 pub use contacts_cache::Cache;
 pub use contacts_card::{Summary, Violation};
 pub use contacts_store::{
-    Answer, Book, BookId, Change, Claim, Claimed, ContactId, Job, JobId, Listed, NewJob, Recording,
-    StoreError, Token, TokenId,
+    Answer, Book, BookId, Change, Claim, Claimed, ContactId, Job, JobId, Listed, NewJob, Origin,
+    Recording, StoreError, Token, TokenId,
 };
 pub use draft::Draft;
 pub use error::{Error, Result};

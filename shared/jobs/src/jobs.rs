@@ -1,6 +1,6 @@
 //! The use cases behind the API.
 
-use contacts::{BookRef, Cache, Contacts, Guard, Job, JobId, NewJob, StoreError};
+use contacts::{BookRef, Cache, Contacts, Guard, Job, JobId, NewJob, Origin, StoreError};
 use contacts_events::{Events, Topic};
 use contacts_store::{JobState, Store};
 use futures::FutureExt as _;
@@ -96,11 +96,12 @@ impl Jobs {
     pub async fn start(
         &self,
         who: &str,
+        origin: &Origin,
         kind: &str,
         book: BookRef,
         record: Option<contacts::Recording<'_, Job>>,
     ) -> Result<Job> {
-        let created = self.create(who, kind, book, record).await;
+        let created = self.create(who, origin, kind, book, record).await;
         if created.is_err()
             && let Some((claim, _)) = record
         {
@@ -113,6 +114,7 @@ impl Jobs {
     async fn create(
         &self,
         who: &str,
+        origin: &Origin,
         kind: &str,
         book: BookRef,
         record: Option<contacts::Recording<'_, Job>>,
@@ -137,6 +139,7 @@ impl Jobs {
             id: JobId::at(Timestamp::now()),
             kind: kind.name.to_owned(),
             owner: who.to_owned(),
+            origin: origin.clone(),
             book: Some(book.id),
             total: Some(book.contacts),
         };
@@ -150,6 +153,7 @@ impl Jobs {
     pub async fn delete_book(
         &self,
         who: &str,
+        origin: &Origin,
         book: BookRef,
         guard: &Guard,
     ) -> Result<Option<Job>> {
@@ -158,6 +162,7 @@ impl Jobs {
             id,
             kind: kinds::DELETE_BOOK.to_owned(),
             owner: who.to_owned(),
+            origin: origin.clone(),
             book: Some(book.id),
             total: Some(book.contacts),
         };

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use contacts::{BookId, Job, JobId, StoreError};
-use contacts_store::{Checkpoint, JobState, NewJob};
+use contacts_store::{Checkpoint, JobState, NewJob, Origin};
 use contacts_telemetry::{self as telemetry, StepOutcome};
 use tokio::{sync::watch, time::Instant};
+use tracing::Instrument as _;
 
 use crate::{
     Delivery, Failure, Jobs, Message, Queue, SCHEDULES,
@@ -145,6 +146,7 @@ impl Runner {
             id: JobId::derived(&["schedule", name]),
             kind: schedule.kind.to_owned(),
             owner: SYSTEM.to_owned(),
+            origin: Origin::default(),
             book: None,
             total: None,
         };
@@ -160,9 +162,26 @@ impl Runner {
 
     async fn run(&self, id: JobId, receives: u32, until: &Until) -> Result<Verdict, StoreError> {
         let store = self.jobs.contacts().store();
-        let Some(mut job) = store.begin_job(id, receives).await? else {
+        let Some(job) = store.begin_job(id, receives).await? else {
             return Ok(Verdict::Done);
         };
+        let span = tracing::info_span!(
+            "job",
+            job = %id,
+            kind = job.kind,
+            request_id = job.origin.request_id,
+            trace_id = job.origin.trace_id,
+        );
+        self.work(job, receives, until).instrument(span).await
+    }
+
+    async fn work(
+        &self,
+        mut job: Job,
+        receives: u32,
+        until: &Until,
+    ) -> Result<Verdict, StoreError> {
+        let id = job.id;
         let Some(kind) = kinds::find(&job.kind) else {
             // While a new version is deployed, another worker may know it.
             return self.again(&job, receives, Failure::UnknownKind).await;
@@ -179,7 +198,10 @@ impl Runner {
                 Ok(Checkpoint::Overtaken) => StepOutcome::Overtaken,
                 Err(_) => StepOutcome::Failed,
             };
-            telemetry::job_step(kind.name, outcome, begun.elapsed().as_secs_f64());
+            let elapsed = begun.elapsed().as_secs_f64();
+            telemetry::job_step(kind.name, outcome, elapsed);
+            let duration_ms = (elapsed * 1e6).round() / 1e3;
+            tracing::info!(target: "steps", step = job.step, outcome = outcome.label(), duration_ms, "a step");
             match step {
                 Ok(Checkpoint::Overtaken) => return Ok(Verdict::Done),
                 Ok(Checkpoint::Kept(now)) if !now.state.is_open() => {
@@ -194,8 +216,6 @@ impl Runner {
                 Err(StepError::Again(error)) => {
                     tracing::warn!(
                         error = &*error as &dyn std::error::Error,
-                        job = %id,
-                        kind = kind.name,
                         receives,
                         "a step failed"
                     );

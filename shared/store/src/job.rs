@@ -80,6 +80,15 @@ pub struct JobError {
     pub detail: String,
 }
 
+/// Which request asked for a job, so that the lines of its steps can be found beside the request's. For logs alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The request's id.
+    pub request_id: Option<String>,
+    /// The id of the trace that the request was part of.
+    pub trace_id: Option<String>,
+}
+
 /// A job.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Job {
@@ -89,6 +98,8 @@ pub struct Job {
     pub kind: String,
     /// Who asked for it.
     pub owner: String,
+    /// The request that asked for it.
+    pub origin: Origin,
     /// The book that it is about, if it is about one.
     pub book: Option<BookId>,
     /// Where it stands.
@@ -139,6 +150,8 @@ pub struct NewJob {
     pub kind: String,
     /// Who asks for it.
     pub owner: String,
+    /// The request that asks for it.
+    pub origin: Origin,
     /// The book that it is about, if it is about one.
     pub book: Option<BookId>,
     /// How many things there are to do, if that is known.
@@ -176,6 +189,8 @@ impl Job {
         let mut item = Item::new(&keys::job(self.id))
             .s("kind", &self.kind)
             .s("owned_by", &self.owner)
+            .opt_s("request_id", self.origin.request_id.as_deref())
+            .opt_s("trace_id", self.origin.trace_id.as_deref())
             .opt_s("book", self.book.map(|book| book.to_string()).as_deref())
             .s("job_state", self.state.name())
             .n("done", self.done)
@@ -214,6 +229,10 @@ impl Job {
                 .ok_or(StoreError::Damaged("pk"))?,
             kind: item.text("kind")?.to_owned(),
             owner: item.text("owned_by")?.to_owned(),
+            origin: Origin {
+                request_id: item.opt_text("request_id")?.map(str::to_owned),
+                trace_id: item.opt_text("trace_id")?.map(str::to_owned),
+            },
             book: item
                 .opt_text("book")?
                 .map(str::parse)
@@ -251,6 +270,7 @@ pub(crate) fn creation(new: &NewJob, now: Timestamp) -> (Job, [Write; 3]) {
         id: new.id,
         kind: new.kind.clone(),
         owner: new.owner.clone(),
+        origin: new.origin.clone(),
         book: new.book,
         state: JobState::Queued,
         done: 0,

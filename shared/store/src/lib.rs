@@ -41,7 +41,7 @@ pub use ids::{
     BookId, ContactId, EventId, InvalidId, JobId, SubscriptionId, TokenId, WriteId, digest_text,
     random_bytes,
 };
-pub use job::{Checkpoint, Job, JobError, JobState, NewJob, Progress};
+pub use job::{Checkpoint, Job, JobError, JobState, NewJob, Origin, Progress};
 pub use log::{Change, Run, TooOld};
 pub use outbox::{Happened, Told, Touched, Unsent, Waiting};
 pub use queue::Received;

@@ -195,7 +195,9 @@ pub enum StepOutcome {
 }
 
 impl StepOutcome {
-    const fn label(self) -> &'static str {
+    /// Its word in metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Overtaken => "overtaken",

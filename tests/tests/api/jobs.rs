@@ -68,6 +68,7 @@ async fn strange(me: &Caller, kind: &str) -> Job {
         id: JobId::at(Timestamp::now()),
         kind: kind.to_owned(),
         owner: "somebody".to_owned(),
+        origin: contacts_store::Origin::default(),
         book: None,
         total: None,
     };

@@ -30,6 +30,7 @@ async fn every_kind_of_event_reaches_a_queue_that_asks_for_it() {
         id: JobId::at(Timestamp::now()),
         kind: "verify-book".to_owned(),
         owner: WHO.to_owned(),
+        origin: contacts_store::Origin::default(),
         book: Some(book),
         total: None,
     };

@@ -12,6 +12,7 @@ mod operate;
 mod parity;
 mod stops;
 mod table;
+mod traced;
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers for the same seed.
 pub(crate) struct Random(pub(crate) u64);

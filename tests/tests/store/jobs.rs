@@ -29,6 +29,7 @@ fn new(kind: &str) -> NewJob {
         id: JobId::at(Timestamp::now()),
         kind: kind.to_owned(),
         owner: WHO.to_owned(),
+        origin: contacts_store::Origin::default(),
         book: None,
         total: Some(3),
     }
@@ -374,6 +375,7 @@ async fn jobs_are_listed_by_owner_the_newest_first(bed: Bed) {
     }
     let other = NewJob {
         owner: "other".to_owned(),
+        origin: contacts_store::Origin::default(),
         ..new("paint")
     };
     store.create_job(&other, None).await.unwrap();

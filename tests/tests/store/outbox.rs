@@ -245,6 +245,7 @@ async fn books_and_jobs_are_in_the_outbox_while_somebody_is_subscribed(bed: Bed)
                 id: JobId::random(),
                 kind: "work".to_owned(),
                 owner: "owner".to_owned(),
+                origin: contacts_store::Origin::default(),
                 book: Some(book),
                 total: None,
             };

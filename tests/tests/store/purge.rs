@@ -55,6 +55,7 @@ async fn mark(store: &Store, book: BookId) {
         id: JobId::random(),
         kind: "delete-book".to_owned(),
         owner: "owner".to_owned(),
+        origin: contacts_store::Origin::default(),
         book: Some(book.id),
         total: Some(book.contacts),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
+use contacts::Origin;
 use data_encoding::HEXLOWER;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
@@ -63,7 +64,7 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    /// Notes them and leaves the [`RequestId`] with the request.
+    /// Notes them and leaves the [`RequestId`] and the [`Origin`] of jobs with the request.
     pub(super) fn note(request: &mut Request) -> Self {
         let start = Instant::now();
         let headers = request.headers();
@@ -79,6 +80,10 @@ impl Arrival {
             start,
         };
         request.extensions_mut().insert(arrival.id.clone());
+        request.extensions_mut().insert(Origin {
+            request_id: Some(arrival.id.to_string()),
+            trace_id: arrival.trace.clone(),
+        });
         arrival
     }
 

@@ -1,7 +1,8 @@
 //! Books.
 
-use ::contacts::{Answer, Book};
+use ::contacts::{Answer, Book, Origin};
 use axum::{
+    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -200,13 +201,14 @@ pub(crate) async fn rename(
 pub(crate) async fn delete(
     State(app): State<App>,
     Writer(who): Writer,
+    Extension(origin): Extension<Origin>,
     InBook(book): InBook,
     query: Query,
     preconditions: Preconditions,
 ) -> Result<Response> {
     query.only(&[])?;
     let guard = book_guard(preconditions);
-    let job = app.jobs.delete_book(&who, book, &guard).await?;
+    let job = app.jobs.delete_book(&who, &origin, book, &guard).await?;
     Ok(match job {
         // What one that was emptied leaves behind is nobody's concern.
         Some(job) if job.total != Some(0) => response(accepted(&job)),

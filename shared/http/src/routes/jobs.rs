@@ -1,7 +1,8 @@
 //! Jobs: work that outlives its request.
 
-use ::contacts::{Answer, Job, JobId};
+use ::contacts::{Answer, Job, JobId, Origin};
 use axum::{
+    Extension,
     extract::{FromRequestParts, Path, State},
     response::{IntoResponse, Response},
 };
@@ -203,6 +204,7 @@ pub(crate) async fn list(
 pub(crate) async fn start(
     State(app): State<App>,
     Writer(who): Writer,
+    Extension(origin): Extension<Origin>,
     query: Query,
     key: IdempotencyKey,
     payload: Payload,
@@ -226,7 +228,10 @@ pub(crate) async fn start(
     let record = claim
         .as_ref()
         .map(|claim| (claim, &accepted as &(dyn Fn(&Job) -> Answer + Sync)));
-    let job = app.jobs.start(&who, &body.kind, book, record).await?;
+    let job = app
+        .jobs
+        .start(&who, &origin, &body.kind, book, record)
+        .await?;
     Ok(response(accepted(&job)))
 }
 
