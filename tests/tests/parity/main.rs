@@ -9,6 +9,7 @@ mod support;
 
 mod bodies;
 mod cache;
+mod cardinality;
 mod container;
 mod crashers;
 mod headers;
