@@ -15,7 +15,8 @@ use anyhow::{Result, ensure};
 use contacts_tests::{
     cloud::{Cloud, Release},
     drill::{
-        Report, deploy, deploy_in_vain, destroy, endure, release_with, switch, switch_in_vain,
+        Report, deploy, deploy_again, deploy_in_vain, destroy, endure, is_as_planned, release_with,
+        switch, switch_in_vain,
     },
     process::build_example,
 };
@@ -76,6 +77,9 @@ async fn accidents(cloud: &Cloud, token: &str, good: &Release) -> Result<bool> {
     let bad = release("function", &[("api-lambda.zip", &zip)])?;
     let (report, said) = deploy_in_vain(cloud, token, "lambda", &bad).await?;
     fine &= tell("rollback release on lambda", &report, 10, &said)?;
+    // What failed is not what is deployed next.
+    deploy_again(cloud).await?;
+    is_as_planned(cloud).await?;
 
     let bad = release("container", &[("api-container", &broken)])?;
     deploy(cloud, "lambda", &bad).await?;
@@ -83,6 +87,13 @@ async fn accidents(cloud: &Cloud, token: &str, good: &Release) -> Result<bool> {
     fine &= tell("rollback switch lambda->fargate", &report, 10, &said)?;
 
     deploy(cloud, "lambda", good).await?;
+    switch(cloud, token, "fargate").await?;
+    let (report, said) = deploy_in_vain(cloud, token, "fargate", &bad).await?;
+    // ECS replaces all tasks before anybody looks at their answers.
+    fine &= tell("rollback release on fargate", &report, 50, &said)?;
+    deploy_again(cloud).await?;
+    is_as_planned(cloud).await?;
+
     switch(cloud, token, "ec2").await?;
     let bad = release("crashing", &[("api-container", &crashing)])?;
     let (report, said) = deploy_in_vain(cloud, token, "ec2", &bad).await?;

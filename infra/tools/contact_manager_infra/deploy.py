@@ -1,18 +1,20 @@
 """Applies an environment and brings the release to its users: `make deploy`.
 
-Containers are replaced by ECS, which goes back by itself when new tasks do not stay up. Of functions
-Terraform publishes a version, and the alias that callers call is moved here.
+Containers are replaced by ECS, which goes back by itself when new tasks do not stay up. Of functions Terraform
+publishes a version, and the alias that callers call is moved here. Whatever goes back, the output `release` goes back
+with it: it names what runs, and the next plan, switch or drift begins there.
 """
 
 import collections
 import dataclasses
 
-from . import zips
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import tasks, versions, zips
 from .console import ask, catch_signals, say
 from .deployment import CONTAINERS, Aws, Deployment, Side
 from .lock import Lock
 from .outcome import Failed, Refused, RolledBack
-from .release import release
 from .rollout import Rollout
 from .terraform import TerraformFailed
 
@@ -47,28 +49,59 @@ def run(environment, terraform, yes, times):
     terraform.tick = lock.renew
     try:
         refuse_between_two_sides(environment, aws.parameter.find())
+        before, ran = deployment, tasks.definitions(deployment, aws)
         try:
-            apply(environment, terraform, yes, confirmed=lock.renew)
-        except TerraformFailed:
-            for target in CONTAINERS:
-                if reason := Rollout(aws, Side(deployment, aws, target)).failure():
-                    raise RolledBack(reason) from None
-            raise
-        deployment = applied(environment, terraform)
-        zips.keep(terraform.folder, terraform.zips, aws, deployment.bucket)
-        aws.follow(deployment)
-        for target in CONTAINERS:
-            Rollout(aws, Side(deployment, aws, target)).wait(times, lock.pause)
+            deployment = bring(environment, terraform, yes, times, before, aws, lock, ran)
+        except RolledBack as rolled_back:
+            raise RolledBack(f"{rolled_back}{go_back(environment, terraform, before, aws, ran)}") from None
         traffic = aws.parameter.read()
-        release(deployment, aws, times, lock.pause, live=traffic.live == "lambda")
         if traffic.switch and not traffic.standby:
             # All that was left of it was to take a side away, and that is done.
             lock.renew()
             aws.parameter.write(dataclasses.replace(traffic, switch=None))
             say(f"the switch {traffic.switch['from']} -> {traffic.switch['to']} is over: {traffic.live} is live")
+        try:
+            zips.prune(aws, deployment.bucket, before.release, deployment.release)
+        except (BotoCoreError, ClientError) as error:
+            # The next deploy tries again.
+            say(f"old zips could not be deleted from {deployment.bucket}: {error}")
         finish(environment, deployment)
     finally:
         lock.release()
+
+
+def bring(environment, terraform, yes, times, before, aws, lock, ran):
+    """Applies the release, gives it to its callers, and returns what is deployed then."""
+    try:
+        apply(environment, terraform, yes, confirmed=lock.renew)
+    except TerraformFailed:
+        for target in CONTAINERS:
+            if reason := Rollout(aws, Side(before, aws, target)).failure():
+                raise RolledBack(reason) from None
+        raise
+    deployment = applied(environment, terraform)
+    zips.keep(terraform.folder, terraform.zips, aws, deployment.bucket)
+    aws.follow(deployment)
+    live = aws.parameter.read().live
+    tasks.bring(deployment, aws, times, lock.pause, live, ran)
+    versions.bring(deployment, aws, times, lock.pause, live=live == "lambda")
+    return deployment
+
+
+def go_back(environment, terraform, before, aws, ran):
+    """One part of a release went back, and the others follow. Then the output `release` names what was deployed before,
+    which is what runs. Returns what could not be done."""
+    try:
+        tasks.take_back(before, aws, ran)
+        now = terraform.outputs().get("release") or {}
+        if any(now.get(name) != before.release.get(name) for name in ("image", "zips")):
+            if before.release.get("zips"):
+                zips.fetch(environment, terraform.folder, before.release["zips"], aws, before.bucket)
+            terraform.record(before.release)
+            say(f"on record is what was deployed before; make deploy ENV={environment} applies it")
+    except (BotoCoreError, ClientError, TerraformFailed, zips.Missing) as error:
+        return f"; but the release stays on record as what was deployed: name another by IMAGE= and ZIP= ({error})"
+    return ""
 
 
 def make_ready(environment, terraform):

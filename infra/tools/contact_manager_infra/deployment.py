@@ -18,7 +18,7 @@ CONTAINERS = ("fargate", "ec2")
 
 @dataclasses.dataclass(frozen=True)
 class Deployment:
-    """The outputs `traffic` and `data` of an environment."""
+    """The outputs `traffic`, `data` and `release` of an environment."""
 
     table: str
     bucket: str
@@ -34,6 +34,8 @@ class Deployment:
     alias: str
     # What the services scale on: this many requests of a minute are one task's share.
     requests_per_task: float
+    # The image and the zips.
+    release: dict
 
     @classmethod
     def of(cls, outputs):
@@ -58,6 +60,7 @@ class Deployment:
                 functions=value["function_names"] or {},
                 alias=value["alias"],
                 requests_per_task=value.get("requests_per_task", 1000),
+                release=outputs.get("release") or {},
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise Failed(f"Terraform's outputs are not what this program knows: {error!r}") from None

@@ -34,6 +34,13 @@ class Metric:
         }
 
 
+def of_target(deployment, target, meaning):
+    """What callers of one target see: errors, the load balancer's own among them, and requests."""
+    alb, groups = deployment.alb_arn, deployment.groups_of(target).values()
+    errors = [*(target_errors(alb, group, meaning) for group in groups), *load_balancer_errors(alb)]
+    return errors, [target_requests(alb, group) for group in groups]
+
+
 def load_balancer_errors(alb_arn):
     return [
         Metric(

@@ -1,132 +1,34 @@
-"""Brings a published version of the functions to their callers: the alias moves by weight, with looks."""
+"""Brings a release to its callers in steps that are looked at, and takes it back at the first sign of trouble.
 
-import dataclasses
-import time
+How a step is made, versions.py knows of functions and tasks.py of containers.
+"""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import looks
-from .console import in_words, say
-from .outcome import Failed, Interrupted, RolledBack, Trouble
-
-SHARES = (10, 50, 100)
+from .console import say
+from .outcome import Interrupted, RolledBack, Trouble
 
 
-@dataclasses.dataclass(frozen=True)
-class Move:
-    """One function's way from the version that its alias names to the newest one."""
-
-    function: str
-    old: str
-    new: str
-
-
-def release(deployment, aws, times, pause, live):
-    """Moves every alias that is behind. Without traffic there is nothing to look at: then it moves at once."""
-    moves = [move for function in deployment.functions.values() if (move := _behind(aws, function, deployment.alias))]
-    if not moves:
-        return
-    for move in moves:
-        _await_active(aws, move, times, pause)
-        say(f"{move.function}: version {move.old} -> {move.new}")
-    releasing = Release(deployment, aws, moves)
-    if not live:
-        return releasing.give_at_once()
+def release(change, times, pause):
     try:
-        releasing.run(times, pause)
-    except (Trouble, BotoCoreError, ClientError) as trouble:
-        releasing.take_back()
-        raise RolledBack(f"{trouble}; {releasing.old_versions()} live again") from None
-    except Interrupted as interrupted:
-        releasing.take_back()
-        raise interrupted.saying(f"{releasing.old_versions()} live again; {interrupted}") from None
-
-
-class Release:
-    def __init__(self, deployment, aws, moves):
-        self.deployment, self.aws, self.moves = deployment, aws, moves
-        self.view, self.whole = looks.Looks(aws.cloudwatch), set()
-
-    def run(self, times, pause):
-        alb, alias = self.deployment.alb_arn, self.deployment.alias
-        groups = self.deployment.groups_of("lambda").values()
-        self.view.add(
-            [
-                *(looks.version_errors(move.function, alias, move.new) for move in self.moves),
-                *(looks.target_errors(alb, group, "the functions") for group in groups),
-                *looks.load_balancer_errors(alb),
-            ],
-            [looks.version_requests(move.function, alias, move.new) for move in self.moves],
-        )
-        for share in SHARES:
-            self.give(share)
+        change.begin()
+        for share in change.shares:
+            change.give(share)
             say(f"the new version has {share} % of the calls")
             try:
-                self.view.watch(times.step, times.look, times.enough, pause)
+                change.view.watch(times.step, times.look, times.enough, pause)
             except Trouble as trouble:
                 raise Trouble(f"{trouble}, at {share} % of the calls") from None
-
-    def give(self, share):
-        for move in self.moves:
-            if share == 100:
-                self._hand_over(move)
-                continue
-            try:
-                self._point(move, move.old, {move.new: share / 100})
-            except self.aws.functions.exceptions.InvalidParameterValueException as error:
-                # An alias with provisioned concurrency may refuse weights.
-                say(f"{move.function} moves in one step: {error}")
-                self._hand_over(move)
-
-    def give_at_once(self):
-        for move in self.moves:
-            self._point(move, move.new, {})
-
-    def _hand_over(self, move):
-        if move not in self.whole:
-            # From now on the alias' own metrics are the version's, and there are no others.
-            alias = self.deployment.alias
-            self.view.add(
-                [looks.alias_errors(move.function, alias, move.new)], [looks.alias_requests(move.function, alias)]
-            )
-            self.whole.add(move)
-        self._point(move, move.new, {})
-
-    def take_back(self):
-        for move in self.moves:
-            self._point(move, move.old, {})
-
-    def old_versions(self):
-        return " and ".join(f"version {move.old} of {move.function}" for move in self.moves) + (
-            " is" if len(self.moves) == 1 else " are"
-        )
-
-    def _point(self, move, version, weights):
-        self.aws.functions.update_alias(
-            FunctionName=move.function,
-            Name=self.deployment.alias,
-            FunctionVersion=version,
-            RoutingConfig={"AdditionalVersionWeights": weights},
-        )
+    except (Trouble, BotoCoreError, ClientError) as trouble:
+        say(f"back to the old version: {trouble}")
+        change.take_back()
+        change.settle(times, pause)
+        raise RolledBack(f"{trouble}; {change.old()} live again") from None
+    except Interrupted as interrupted:
+        change.take_back()
+        raise interrupted.saying(f"{change.old()} live again; {interrupted}") from None
 
 
-def _behind(aws, function, alias):
-    now = aws.functions.get_alias(FunctionName=function, Name=alias)
-    pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-    versions = [each["Version"] for page in pages for each in page["Versions"] if each["Version"].isdigit()]
-    newest = max(versions, key=int, default=now["FunctionVersion"])
-    # A release that was interrupted may have left weights.
-    shared = now.get("RoutingConfig", {}).get("AdditionalVersionWeights")
-    return Move(function, now["FunctionVersion"], newest) if newest != now["FunctionVersion"] or shared else None
-
-
-def _await_active(aws, move, times, pause):
-    deadline = time.monotonic() + times.healthy
-    while True:
-        state = aws.functions.get_function_configuration(FunctionName=move.function, Qualifier=move.new)
-        if state.get("State", "Active") == "Active":
-            return
-        if state["State"] == "Failed" or time.monotonic() >= deadline:
-            reason = state.get("StateReason") or f"not active after {in_words(times.healthy)}"
-            raise Failed(f"version {move.new} of {move.function}: {reason}; version {move.old} is live")
-        pause(1)
+def in_a_row(names):
+    """Names as a subject, with their verb."""
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"

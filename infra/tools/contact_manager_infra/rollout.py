@@ -75,6 +75,11 @@ class Rollout:
         return "; ".join([task["stoppedReason"], *ends])
 
 
+def definition_of(service):
+    """The task definition that a service runs, or is on its way to."""
+    return _primary(service)["taskDefinition"]
+
+
 def _primary(service):
     return next(each for each in service["deployments"] if each["status"] == "PRIMARY")
 

@@ -278,12 +278,8 @@ class Switch:
     def look(self):
         """From when on errors count: since the traffic began to move, for all later steps."""
         if self.view is None:
-            alb, groups = self.deployment.alb_arn, self.deployment.groups_of(self.new).values()
             self.view = looks.Looks(self.aws.cloudwatch, self.side.smoke_errors, self.side.smoked)
-            self.view.add(
-                [*(looks.target_errors(alb, group, self.new) for group in groups), *looks.load_balancer_errors(alb)],
-                [looks.target_requests(alb, group) for group in groups],
-            )
+            self.view.add(*looks.of_target(self.deployment, self.new, self.new))
         return self.view
 
     def watch(self, seconds, enough=0):

@@ -61,12 +61,21 @@ class Terraform:
             modules += module.get("child_modules", [])
         return found
 
-    def plan(self, destroy=False, quiet=False, lock=True, **variables):
+    def record(self, release):
+        """Has the outputs name this release as what was deployed, from now on, and changes no resource."""
+        given = {name: value for name in ("image", "zips") if (value := release.get(name))}
+        self.zips, self.defaults = given.get("zips", {}), {}
+        self.variables = {name: value if name == "image" else json.dumps(value) for name, value in given.items()}
+        with self.plan(quiet=True, refresh_only=True) as plan:
+            plan.apply()
+
+    def plan(self, destroy=False, quiet=False, lock=True, refresh_only=False, **variables):
         """A plan to show and to apply, for a `with`. What is applied is what was shown."""
         plan = Plan(self)
         try:
             given = [f"-var={name}={value}" for name, value in {**self.variables, **variables}.items()]
-            how = [LOCK_TIMEOUT if lock else "-lock=false", *(["-destroy"] if destroy else [])]
+            how = [LOCK_TIMEOUT if lock else "-lock=false"]
+            how += ["-destroy"] * destroy + ["-refresh-only"] * refresh_only
             self._run(["plan", "-input=false", f"-out={plan.file}", *how, *given], quiet=quiet)
         except BaseException:
             plan.folder.cleanup()

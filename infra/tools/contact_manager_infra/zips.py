@@ -17,6 +17,12 @@ from botocore.exceptions import ClientError
 from .outcome import Refused
 
 FOLDER = ".terraform/release"
+PREFIX = "release/"
+
+# Of those that nothing needs: of ten releases, so that for two weeks of one a day an older one can be deployed as it
+# was. What is older is built anew from its commit.
+SPARE = 20
+
 KEPT = re.compile(rf"{re.escape(FOLDER)}/([0-9a-f]{{64}})\.zip")
 
 # e_machine of the ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
@@ -67,6 +73,16 @@ def fetch(environment, folder, zips, aws, bucket):
         _lay(folder, content)
 
 
+def prune(aws, bucket, *releases):
+    """Deletes from the bucket what is neither of one of these releases nor among the newest."""
+    needed = {_key(name) for release in releases for name in (release.get("zips") or {}).values()}
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX)
+    spare = [each for page in pages for each in page.get("Contents", []) if each["Key"] not in needed]
+    spare.sort(key=lambda each: each["LastModified"], reverse=True)
+    for each in spare[SPARE:]:
+        aws.s3.delete_object(Bucket=bucket, Key=each["Key"])
+
+
 def check(folder, zips, architecture):
     """Refuses programs that the wanted architecture cannot run: a function with one fails at its first call."""
     for function, name in (zips or {}).items():
@@ -106,7 +122,7 @@ def _architecture(file):
 
 
 def _key(name):
-    return f"release/{name.rpartition('/')[2]}"
+    return PREFIX + name.rpartition("/")[2]
 
 
 def _sha256(content):

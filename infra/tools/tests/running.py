@@ -45,7 +45,7 @@ class Moto:
 
     @classmethod
     def start(cls):
-        server = pathlib.Path(sys.executable).with_name("moto_server")
+        server = pathlib.Path(__file__).with_name("server.py")
         cls.log = tempfile.TemporaryFile("w+")
         cls.process = subprocess.Popen(
             [sys.executable, "-u", str(server), "--host=127.0.0.1", "--port=0"],

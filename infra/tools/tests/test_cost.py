@@ -153,7 +153,7 @@ class Reads(unittest.TestCase):
             (r"memory +=.optional\(number, (\d+)\)", "target-lambda/variables.tf", DEFAULT.function_memory),
             (r"requests_per_task = optional\(number, (\d+)\)", "stack/variables.tf", DEFAULT.requests_per_minute),
             (r"cpu +=.(70)", "stack/targets.tf", DEFAULT.cpu_percent),
-            (r"scrape_interval: (\d+)s", "config/collector.yaml", DEFAULT.scrape_s),
+            (r"scrape_interval += (\d+)000 / var.pace", "config/main.tf", DEFAULT.scrape_s),
             (r'variable "tasks_per_host" {.*?default +=(.*?)\n', "ec2-capacity/variables.tf", DEFAULT.tasks_per_host),
             (r'variable "on_demand_base" {.*?default +=(.*?)\n', "ec2-capacity/variables.tf", DEFAULT.host_base),
             (r'variable "spot_percent" {.*?default +=(.*?)\n', "ec2-capacity/variables.tf", 100 * DEFAULT.host_spot),
@@ -182,7 +182,7 @@ class Reads(unittest.TestCase):
                 self.assertEqual(said(r"cache +=.{ nodes = (\d+)", 0), ours.cache_nodes)
                 self.assertEqual(said(r"fargate +=.{ spot_percent = (\d+)", 0) / 100, ours.fargate_spot)
                 self.assertEqual(said(r"fargate +=.{.*on_demand_base = (\d+)", DEFAULT.fargate_base), ours.fargate_base)
-                self.assertEqual(said(r"ec2 +=.{ on_demand_base = (\d+)", DEFAULT.host_base), ours.host_base)
+                self.assertEqual(said(r"ec2 +=.{.*on_demand_base = (\d+)", DEFAULT.host_base), ours.host_base)
                 self.assertEqual(said(r"ec2 +=.{.*spot_percent = (\d+)", 80) / 100, ours.host_spot)
                 for ask, has in (
                     ("waf = {", ours.firewall),

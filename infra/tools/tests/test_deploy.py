@@ -1,12 +1,11 @@
-import itertools
 import json
 import shutil
-import signal
 import unittest
 
+from account import BUCKET
 from packages import zipped
 from running import AT_ONCE, SWITCH_AT_ONCE, setUpModule, until  # noqa: F401
-from world import BUCKET, Failure, World
+from world import Failure, World
 
 
 class Case(unittest.TestCase):
@@ -53,8 +52,7 @@ class Deploys(Case):
         self.deploy(world)
         given, default = (variables for command, variables in world.commands if command == "plan")
         self.assertEqual(given["image"], "other@sha256:1")
-        self.assertIn("contact-manager@sha256", default["image"])
-        self.assertEqual(given["zips"], default["zips"])
+        self.assertEqual((default["image"], default["zips"]), (given["image"], given["zips"]))
 
     def test_the_zips_that_it_gave_to_the_bucket_so_that_they_can_be_had_again(self):
         for live in ("lambda", "fargate"):
@@ -175,139 +173,6 @@ class Deploys(Case):
         self.assertEqual(result.code, 0, result)
         self.assertIn("the switch lambda -> fargate is over: fargate is live", result.text)
         self.assertEqual((world.sides, world.traffic().get("switch")), ({"fargate"}, None))
-
-
-class ReleasesFunctions(Case):
-    def world(self):
-        world = World(self)
-        world.package(2)
-        return world
-
-    def test_by_10_50_and_100_per_cent_of_the_alias(self):
-        world = self.world()
-        path = world.folder / "shares"
-
-        def look(name, parameters):
-            if name == "UpdateAlias" and parameters["FunctionName"].endswith("api"):
-                with open(path, "a") as file:
-                    file.write(
-                        f"{parameters['FunctionVersion']} {parameters['RoutingConfig']['AdditionalVersionWeights']}\n"
-                    )
-
-        result = self.deploy(world, before=look)
-        self.assertEqual(result.code, 0, result)
-        self.assertEqual(path.read_text().splitlines(), ["1 {'2': 0.1}", "1 {'2': 0.5}", "2 {}"])
-        for name in ("api", "worker"):
-            self.assertEqual(world.alias(f"contact-manager-dev-{name}"), ("2", {}))
-
-    def test_and_goes_back_at_the_first_error_at_any_weight(self):
-        for share, blame in itertools.product((0.1, 0.5, 1), ("version", "target", "balancer")):
-            with self.subTest(f"{blame} at {share}"):
-                world = self.world()
-
-                def look(name, _parameters):
-                    if name == "GetMetricData" and world.alias() == (("2", {}) if share == 1 else ("1", {"2": share})):
-                        if blame == "version":
-                            world.function_errors("2")
-                        elif blame == "target":
-                            world.errors("lambda")
-                        else:
-                            world.balancer_errors()
-
-                result = self.deploy(world, before=look)
-                self.assertEqual(result.code, 3, result)
-                self.assertIn(f"at {share * 100:g} % of the calls", result.text)
-                self.assertIn("version 1 of contact-manager-dev-api", result.text)
-                for name in ("api", "worker"):
-                    self.assertEqual(world.alias(f"contact-manager-dev-{name}"), ("1", {}))
-                self.assertIsNone(world.lock())
-
-    def test_and_goes_back_at_the_first_error_where_the_alias_refuses_weights(self):
-        world = self.world()
-
-        def look(name, parameters):
-            weights = parameters.get("RoutingConfig", {}).get("AdditionalVersionWeights")
-            if name == "UpdateAlias" and weights and parameters["FunctionName"].endswith("api"):
-                # As with provisioned concurrency; moto takes them.
-                refused = {"Error": {"Code": "InvalidParameterValueException", "Message": "provisioned"}}
-                raise world.aws("lambda").exceptions.InvalidParameterValueException(refused, name)
-            if name == "GetMetricData" and world.alias() == ("2", {}):
-                world.function_errors("2")
-
-        result = self.deploy(world, before=look)
-        self.assertEqual(result.code, 3, result)
-        self.assertIn("contact-manager-dev-api moves in one step", result.text)
-        self.assertIn("errors of contact-manager-dev-api version 2, at 10 % of the calls", result.text)
-        self.assertEqual(world.alias(), ("1", {}))
-
-    def test_again_when_it_was_killed_in_the_middle(self):
-        world = self.world()
-        command = world.start("deploy", "--yes=1", *AT_ONCE, "--step=1h")
-        until(lambda: world.alias("contact-manager-dev-worker") == ("1", {"2": 0.1}))
-        command.kill()
-        command.wait()
-        self.assertEqual(self.deploy(world).code, 0)
-        self.assertEqual(world.alias(), ("2", {}))
-
-    def test_not_when_it_is_interrupted(self):
-        world = self.world()
-        command = world.start("deploy", "--yes=1", *AT_ONCE, "--step=1h")
-        until(lambda: world.alias("contact-manager-dev-worker") == ("1", {"2": 0.1}))
-        command.kill(signal.SIGTERM)
-        result = command.wait()
-        self.assertEqual(result.code, 128 + signal.SIGTERM, result)
-        self.assertIn("version 1 of contact-manager-dev-api", result.text)
-        self.assertEqual(world.alias(), ("1", {}))
-        self.assertIsNone(world.lock())
-
-    def test_in_one_step_where_they_have_no_traffic_to_look_at(self):
-        world = World(self, live="fargate")
-        traffic = {**world.initial(), "standby": ["lambda"]}
-        world.apply({"traffic": traffic, "destroy": False})
-        world.aws("ssm").put_parameter(Name="/contact-manager/dev/traffic", Value=json.dumps(traffic), Overwrite=True)
-        world.package(2)
-
-        def look(name, _parameters):
-            assert name != "GetMetricData"
-
-        result = self.deploy(world, before=look)
-        self.assertEqual(result.code, 0, result)
-        self.assertEqual(world.alias(), ("2", {}))
-
-
-class ReplacesContainers(Case):
-    def test_and_tells_why_ecs_went_back_to_the_old_ones(self):
-        for fails in (True, False):
-            with self.subTest("terraform fails" if fails else "terraform does not notice"):
-                world = World(self, live="fargate")
-
-                def circuit_breaker(command, _plan):
-                    if command == "apply":
-                        world.define("fargate", "api")
-                        if fails:
-                            raise Failure("the new tasks of api did not stay up")
-
-                world.before_terraform = circuit_breaker
-                world._changes = lambda plan: [
-                    {
-                        "address": "aws_ecs_service.api",
-                        "type": "aws_ecs_service",
-                        "mode": "managed",
-                        "change": {"actions": ["update"]},
-                    }
-                ]
-                result = self.deploy(world)
-                self.assertEqual(result.code, 3, result)
-                self.assertIn("fargate's api went back from revision 2 to 1", result.text)
-                self.assertIsNone(world.lock())
-
-    def test_and_waits_until_they_are_steady(self):
-        world = World(self, live="fargate", deployed=False)
-        world.tasks = 3
-        world.apply({"traffic": world.initial(), "destroy": False})
-        waiting = self.deploy(world)
-        self.assertEqual(waiting.code, 1, waiting)
-        self.assertIn("1 of 3 tasks of fargate's api run", waiting.text)
 
 
 def interrupted(world, to, when, *arguments):

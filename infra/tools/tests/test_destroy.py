@@ -1,7 +1,8 @@
 import unittest
 
+from account import BUCKET
 from running import setUpModule  # noqa: F401
-from world import BUCKET, Failure, World
+from world import Failure, World
 
 
 class Destroys(unittest.TestCase):

@@ -2,8 +2,9 @@ import signal
 import unittest
 from unittest import mock
 
+from account import TABLE
 from running import setUpModule, until  # noqa: F401
-from world import TABLE, World
+from world import World
 
 COPY = f"{TABLE}-restore-drill"
 

@@ -2,9 +2,10 @@ import itertools
 import json
 import unittest
 
+from account import IMAGE, PARAMETER
 from cases import SwitchCase
 from running import SWITCH_AT_ONCE, setUpModule, until  # noqa: F401
-from world import IMAGE, PARAMETER, Failure
+from world import Failure
 
 from contact_manager_infra.traffic import TARGETS, all_on
 

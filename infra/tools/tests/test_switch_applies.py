@@ -4,9 +4,10 @@ import shutil
 import signal
 import unittest
 
+from account import BUCKET, PARAMETER
 from cases import SwitchCase
 from running import AT_ONCE, SWITCH_AT_ONCE, setUpModule, until  # noqa: F401
-from world import BUCKET, PARAMETER, Failure, World
+from world import Failure, World
 
 from contact_manager_infra import zips
 from contact_manager_infra.traffic import all_on

@@ -6,9 +6,10 @@ import socket
 import threading
 import unittest
 
+from account import LOCK
 from cases import SwitchCase
 from running import SWITCH_AT_ONCE, setUpModule, until  # noqa: F401
-from world import LOCK, Failure
+from world import Failure
 
 from contact_manager_infra.lock import _process
 

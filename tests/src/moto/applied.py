@@ -5,7 +5,12 @@ import json
 
 import boto3
 from botocore.config import Config
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.common_models import BaseModel
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.utilities.tagging_service import TaggingService
 
 READER = "reads-what-was-applied"
 # Of these services something is read.
@@ -20,6 +25,7 @@ class Account:
         self.asked = 0
         self.read_at = None
         self.contents = None
+        self.empty = None
 
     def changed(self):
         self.asked += 1
@@ -29,7 +35,52 @@ class Account:
         if now != self.read_at:
             self.contents = contents(url)
             self.read_at = now
-        return self.contents
+        if self.empty is None:
+            # What every account has comes with the first question to a service.
+            for service in ("ec2", "events", "iam", "scheduler", "sns"):
+                get_backend(service)[DEFAULT_ACCOUNT_ID]["aws" if service == "iam" else "us-east-1"]
+            self.empty = held()
+        return {**self.contents, "added": sorted(held() - self.empty)}
+
+
+def held():
+    """Everything that the services hold, as far as moto remembers it: more than they would list."""
+    return {
+        f"{service.service_name}.{name}"
+        for service in list(BackendDict._instances)
+        for regions in list(service.values())
+        for backend in list(regions.values())
+        for name in names(backend)
+    }
+
+
+def collects(value):
+    if isinstance(value, (dict, list, set)):
+        return True
+    if isinstance(value, (BaseBackend, BaseModel, TaggingService)):
+        return False
+    return type(value).__module__.startswith("moto.") and hasattr(value, "__dict__")
+
+
+def names(value):
+    """The ways to what a collection holds in the end, through others: an empty one holds nothing."""
+    if isinstance(value, (list, set)):
+        yield from (type(each).__name__ for each in list(value) if not is_gone(each))
+        return
+    if not isinstance(value, dict):
+        value = {name: each for name, each in vars(value).items() if collects(each)}
+    for name, each in list(value.items()):
+        if collects(each):
+            yield from (f"{name}.{rest}" for rest in names(each))
+        elif each is not None and not is_gone(each):
+            yield str(name)
+
+
+def is_gone(value):
+    """Some of what was deleted can be described for a while, as on AWS."""
+    states = (getattr(value, name, "") for name in ("status", "state"))
+    states = (str(getattr(state, "name", state)).lower() for state in states)
+    return any(state in ("deleted", "inactive", "terminated") for state in states)
 
 
 account = Account()

@@ -6,6 +6,7 @@ On AWS a plan right after an apply is empty, and `make switch` moves no traffic 
 import json
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.autoscaling.responses import AutoScalingResponse
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
@@ -167,3 +168,22 @@ def create_version(template, data, description):
 
 
 LaunchTemplate.create_version = create_version
+
+# How old the instances of a group may become is dropped.
+create_group_now = AutoScalingResponse.create_auto_scaling_group
+update_group_now = AutoScalingResponse.update_auto_scaling_group
+
+
+def keeping_lifetime(call):
+    def keep(response):
+        answer = call(response)
+        if (lifetime := response._get_int_param("MaxInstanceLifetime")) is not None:
+            group = response.autoscaling_backend.autoscaling_groups[response._get_param("AutoScalingGroupName")]
+            group.max_instance_lifetime = lifetime
+        return answer
+
+    return keep
+
+
+AutoScalingResponse.create_auto_scaling_group = keeping_lifetime(create_group_now)
+AutoScalingResponse.update_auto_scaling_group = keeping_lifetime(update_group_now)
