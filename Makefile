@@ -199,10 +199,22 @@ token: rust ## print a new token for NAME= in CONTACTS_TABLE, which works for DA
 begin-epoch: rust ## tell all readers to begin anew, after CONTACTS_TABLE was brought back to an earlier state
 	$(call operate,begin-epoch)
 
+.PHONY: chain
+chain: test-tools package ## let alerts go their way from a fault to the email, with the durations of AWS, and say when they passed each hop
+	cargo run --quiet --package contacts-tests --example chain
+
 .PHONY: restore-drill
 restore-drill: rust $(INFRA)/installed terraform ## bring a backup of the table of ENV= back under another name, and check it; asks unless YES=1
 	@cargo build --quiet --package worker --bin worker-container --features container
 	@$(infra-tool) restore-drill --env "$(ENV)" --yes "$(YES)" --checker "$(CARGO_TARGET_DIR)/debug/worker-container"
+
+.PHONY: alert-test
+alert-test: $(INFRA)/installed terraform ## send an alert of ENV= on its way, and say at each hop whether it came by
+	@$(infra-tool) alert-test --env "$(ENV)"
+
+.PHONY: silence
+silence: $(INFRA)/installed terraform ## have nobody told of ALERT= in ENV= for HOURS=; HOURS=0 ends that
+	@$(infra-tool) silence --env "$(ENV)" --alert "$(ALERT)" --hours "$(HOURS)"
 
 .PHONY: check-table
 check-table: rust ## say whether all rows of CONTACTS_TABLE agree with each other, while nobody writes

@@ -12,9 +12,11 @@
 mod applied;
 mod functions;
 mod keeper;
+mod monitoring;
 mod releases;
 mod services;
 mod tasks;
+pub(crate) mod workspace;
 
 use std::{
     fs,
@@ -41,7 +43,9 @@ use crate::{
 };
 use applied::text;
 use keeper::{Keeper, State, keep};
+pub use monitoring::{Monitoring, Program};
 pub use releases::Release;
+use workspace::Front;
 
 /// How much faster than on AWS it is checked and drained here.
 pub const HASTE: u32 = 60;
@@ -57,6 +61,7 @@ pub struct Cloud {
     /// Where it listens.
     pub front: Listener,
     moto: Moto,
+    workspace: Front,
     database: Endpoint,
     _server: contacts_embedded::Server,
     folder: TempDir,
@@ -79,12 +84,14 @@ impl Cloud {
         let alb = Alb::empty();
         let front = alb.listen().await?;
         moto.tell(&json!({"front": front.address.to_string()}))?;
+        let workspace = Front::start(&moto).await?;
         let folder = TempDir::new()?;
         copy_of_infra(folder.path())?;
         let (state, releases) = (Arc::default(), Arc::default());
         let mut keeper = JoinSet::new();
         keeper.spawn(keep(Keeper {
             moto: moto.clone(),
+            workspace: workspace.clone(),
             database: database.clone(),
             alb: alb.clone(),
             folder: folder.path().join("functions"),
@@ -95,6 +102,7 @@ impl Cloud {
             alb,
             front,
             moto,
+            workspace,
             database,
             _server: server,
             folder,
@@ -172,11 +180,19 @@ impl Cloud {
     /// # Errors
     /// If no such service runs.
     pub async fn kill(&self, service: &str) -> Result<()> {
+        self.kill_in(service, service).await
+    }
+
+    /// Kills one container of one task of a service.
+    ///
+    /// # Errors
+    /// If no such service runs, or its task has no such container.
+    pub async fn kill_in(&self, service: &str, container: &str) -> Result<()> {
         let state = self.state.lock().await;
         let running = state.services.tasks.iter();
         let mut running = running.filter(|one| one.service.ends_with(&format!("/{service}")));
         let running = running.next().context("no task of the service runs")?;
-        running.task.kill(service).await
+        running.task.kill(container).await
     }
 
     /// Takes a host away, with all that runs on it and without a word.
@@ -192,6 +208,22 @@ impl Cloud {
             running.task.end().await;
         }
         Ok(())
+    }
+
+    /// Opens the link in the message that asks an address to confirm.
+    ///
+    /// # Errors
+    /// If it is subscribed to nothing.
+    pub fn confirm(&self, address: &str) -> Result<()> {
+        self.moto.confirm(address)
+    }
+
+    /// What was sent to an address, each as `{"subject", "body"}`.
+    ///
+    /// # Errors
+    /// If moto has ended.
+    pub fn mailbox(&self, address: &str) -> Result<Vec<Value>> {
+        self.moto.mailbox(address)
     }
 
     /// What there is in the account.

@@ -3,8 +3,10 @@
 pub mod alb;
 pub mod app;
 pub mod calls;
+pub mod chain;
 pub mod client;
 pub mod cloud;
+pub mod cloudwatch;
 pub mod contract;
 pub mod differences;
 pub mod drill;

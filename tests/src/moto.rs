@@ -153,8 +153,11 @@ impl Moto {
         self.tell(&json!({"failing": count})).map(drop)
     }
 
-    /// Says one line to it, and waits for the answer for a moment.
-    pub(crate) fn tell(&self, line: &Value) -> Result<Value> {
+    /// Says one line to `tests/src/moto/server.py`, and waits for the answer.
+    ///
+    /// # Errors
+    /// If moto has ended, or says one.
+    pub fn tell(&self, line: &Value) -> Result<Value> {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         script.ask(line)
     }

@@ -4,7 +4,8 @@
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -75,6 +76,23 @@ pub fn program(names: &[&str]) -> Result<PathBuf> {
         .flat_map(|folder| names.iter().map(|name| folder.join(name)))
         .find(|path| path.is_file())
         .with_context(|| format!("{} is missing: `make test-tools` installs it", names[0]))
+}
+
+/// Debian's Alertmanager looks for its templates in `/usr/share`, where a package that is unpacked and not
+/// installed has nothing: this process sees the package's own there.
+const ALERTMANAGER: &str = r#"#!/bin/sh
+exec unshare --mount sh -c 'mount --bind "${0%/bin/*}/share" /usr/share && exec "$0" "$@"' "#;
+
+/// Makes `alertmanager` in a folder, which starts Debian's; its path.
+///
+/// # Errors
+/// If it is not installed.
+pub fn alertmanager(folder: &Path) -> Result<PathBuf> {
+    let program = program(&["prometheus-alertmanager"])?;
+    let script = folder.join("alertmanager");
+    fs::write(&script, format!("{ALERTMANAGER}{program:?} \"$@\"\n"))?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    Ok(script)
 }
 
 /// The path of a script in `tests/npm`.

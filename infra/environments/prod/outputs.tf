@@ -29,6 +29,11 @@ output "metrics" {
   value       = module.stack.metrics
 }
 
+output "alerts" {
+  description = "What is watched, by side and alert, and the topic that is told."
+  value       = module.stack.alerts
+}
+
 output "log_groups" {
   description = "Log groups by side."
   value       = module.stack.log_groups

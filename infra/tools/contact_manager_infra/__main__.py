@@ -1,4 +1,4 @@
-"""python3 -m contact_manager_infra plan | deploy | switch | destroy | restore-drill | cost
+"""python3 -m contact_manager_infra plan | deploy | switch | destroy | restore-drill | alert-test | silence | cost
 
 The Makefile passes its variables as they are, so an option may be empty.
 """
@@ -10,7 +10,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import cost, deploy, destroy, plan, restore_drill, switch
+from . import alert_test, cost, deploy, destroy, plan, restore_drill, silence, switch
 from .console import duration
 from .outcome import Outcome, Refused
 from .terraform import Terraform
@@ -35,8 +35,14 @@ def main(arguments=None):
         if options.command == "plan":
             plan.run(environment, terraform, options.drift not in ("", "0"))
             return 0
+        if options.command == "alert-test":
+            alert_test.run(environment, terraform, _times(options, alert_test.Times))
+            return 0
+        if options.command == "silence":
+            silence.run(environment, terraform, options.alert, options.hours)
+            return 0
         yes = "" if options.yes in ("0", "no") else options.yes
-        times = _times(options)
+        times = _times(options, switch.Times)
         if options.command == "deploy":
             deploy.run(environment, terraform, yes, times)
         elif options.command == "switch":
@@ -71,6 +77,8 @@ def _parser():
         ("switch", "move an environment's traffic to another target"),
         ("destroy", "take an environment away"),
         ("restore-drill", "bring a backup of the table back under another name, and check it"),
+        ("alert-test", "send an alert on its way, and say at each hop whether it came by"),
+        ("silence", "have nobody told of an alert for some hours"),
     ):
         command = commands.add_parser(name, help=what, description=what, allow_abbrev=False)
         command.add_argument("--env", default="", help="dev, staging, prod: a folder of infra/environments")
@@ -80,6 +88,16 @@ def _parser():
             command.add_argument("--zip", default="", help="the folder of the functions' zips (default: dist)")
         if name == "plan":
             command.add_argument("--drift", default="", help="1: end with 5 if there is anything to do")
+            continue
+        if name == "alert-test":
+            command.add_argument("--hop", type=_seconds, help="how long each hop may take (5m)")
+            command.add_argument("--sns", type=_seconds, help="how long CloudWatch may take to tell of SNS (10m)")
+            command.add_argument("--look", type=_seconds, help="time between two looks (5)")
+            command.add_argument("--every", type=_seconds, help="time between two samples (15)")
+            continue
+        if name == "silence":
+            command.add_argument("--alert", default="", help="the alert's name, as emails give it")
+            command.add_argument("--hours", default="", help="for how long; 0 ends a silence")
             continue
         command.add_argument("--yes", default="", help="1: do not ask; for destroy in prod: prod")
         command.add_argument("--lease", type=_seconds, help="after how long without a sign a process is dead (90)")
@@ -118,9 +136,9 @@ def _seconds(text):
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _times(options):
-    given = {name: value for name, value in vars(options).items() if name in switch.Times.__annotations__}
-    return switch.Times(**{name: value for name, value in given.items() if value is not None})
+def _times(options, kind):
+    given = {name: value for name, value in vars(options).items() if name in kind.__annotations__}
+    return kind(**{name: value for name, value in given.items() if value is not None})
 
 
 def _folder(environment, environments):

@@ -17,6 +17,7 @@ use super::{
     functions::Functions,
     releases::{Release, with_image},
     services::Services,
+    workspace::Front,
 };
 use crate::{
     alb::{Alb, Target},
@@ -39,6 +40,7 @@ pub(super) struct State {
 /// Makes what runs what was applied.
 pub(super) struct Keeper {
     pub(super) moto: Moto,
+    pub(super) workspace: Front,
     pub(super) database: Endpoint,
     pub(super) alb: Alb,
     /// Where zips are unpacked.
@@ -145,7 +147,9 @@ impl Keeper {
     pub(super) fn outside(&self) -> Result<Vec<SocketAddr>> {
         let all = [self.moto.url(), &self.database.url];
         let all = all.map(|url| url.trim_start_matches("http://").parse());
-        Ok(all.into_iter().collect::<Result<_, _>>()?)
+        let mut all: Vec<SocketAddr> = all.into_iter().collect::<Result<_, _>>()?;
+        all.push(self.workspace.address);
+        Ok(all)
     }
 
     /// The program that an image has under a path.

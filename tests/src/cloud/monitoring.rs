@@ -96,6 +96,7 @@ impl Cloud {
                 watched["policies"].clone(),
             );
             state.prometheus = Some(prometheus);
+            state.alertmanager = Some(alertmanager);
         }
         let folder_of = |name: &str| folder.path().join(name).display().to_string();
         let mut monitoring = Monitoring {

@@ -83,7 +83,11 @@ impl Keeper {
         let arn = text(service, "serviceArn")?;
         let definition_arn = text(deployment, "taskDefinition")?;
         let definition = &applied["definitions"][definition_arn];
-        let (containers, watched) = self.containers(definition, applied)?;
+        let id = format!("{number:032x}");
+        let (containers, watched) = self.containers(definition, applied, &id)?;
+        let cluster = text(service, "clusterArn")?;
+        let arn_of_task = format!("{}/{id}", cluster.replace(":cluster/", ":task/"));
+        self.workspace.introduce(&id, told(definition, &arn_of_task, cluster));
         let balanced = list(&service["loadBalancers"])?.first();
         let group = balanced.map(|one| -> Result<Balanced> {
             let arn = text(one, "targetGroupArn")?;
@@ -104,7 +108,6 @@ impl Keeper {
         if let Some(group) = &group {
             self.registration("register_targets", group, &ip).await?;
         }
-        let cluster = text(service, "clusterArn")?;
         let on_hosts = strings(&definition["requiresCompatibilities"])?.contains(&"EC2".to_owned());
         let host = on_hosts.then_some(host);
         Ok(Running {
@@ -113,7 +116,7 @@ impl Keeper {
             task,
             ip,
             healthy: false,
-            arn: format!("{}/{number:032x}", cluster.replace(":cluster/", ":task/")),
+            arn: arn_of_task,
             cluster: cluster.to_owned(),
             deployment: text(deployment, "id")?.to_owned(),
             definition: definition_arn.to_owned(),
@@ -131,6 +134,7 @@ impl Keeper {
         &self,
         definition: &Value,
         applied: &Value,
+        id: &str,
     ) -> Result<(Vec<Container>, Vec<Watched>)> {
         let (mut containers, mut watched) = (Vec::new(), Vec::new());
         for described in list(&definition["containerDefinitions"])? {
@@ -148,8 +152,13 @@ impl Keeper {
                 let value = secret_of(text(secret, "valueFrom")?, applied)?;
                 environment.push((text(secret, "name")?.to_owned(), value));
             }
-            environment.extend(self.reach());
             let name = text(described, "name")?.to_owned();
+            if image.contains(COLLECTOR) {
+                let role = text(definition, "taskRoleArn")?;
+                environment.extend(self.workspace.environment(id, &name, role));
+            } else {
+                environment.extend(self.reach());
+            }
             let policy = &described["restartPolicy"];
             let period = policy["restartAttemptPeriod"].as_u64().unwrap_or(300);
             watched.push(Watched {
@@ -168,6 +177,32 @@ impl Keeper {
         }
         Ok((containers, watched))
     }
+}
+
+/// What a task is told of itself.
+fn told(definition: &Value, arn: &str, cluster: &str) -> Value {
+    let containers = definition["containerDefinitions"].as_array();
+    let containers = containers.into_iter().flatten().map(|one| {
+        json!({
+            "Name": one["name"],
+            "Image": one["image"],
+            "ContainerARN": format!("{}/{}", arn.replace(":task/", ":container/"), one["name"].as_str().unwrap_or_default()),
+            "KnownStatus": "RUNNING",
+            "LogDriver": one["logConfiguration"]["logDriver"],
+            "LogOptions": one["logConfiguration"]["options"],
+        })
+    });
+    let on_hosts = definition["requiresCompatibilities"][0] == "EC2";
+    json!({
+        "Cluster": cluster,
+        "TaskARN": arn,
+        "Family": definition["family"],
+        "Revision": definition["revision"].to_string(),
+        "LaunchType": if on_hosts { "EC2" } else { "FARGATE" },
+        "AvailabilityZone": "us-east-1a",
+        "KnownStatus": "RUNNING",
+        "Containers": containers.collect::<Vec<_>>(),
+    })
 }
 
 fn secret_of(arn: &str, applied: &Value) -> Result<String> {

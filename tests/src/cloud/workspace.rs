@@ -1,7 +1,11 @@
-//! The front of Amazon Managed Service for Prometheus. It takes samples that somebody with the credentials of a
-//! task has signed, and lets the workspace publish to a topic whose policy allows it.
+//! The front of Amazon Managed Service for Prometheus. It takes samples and questions that somebody with the
+//! credentials of a task or of the operator has signed, and lets the workspace publish to a topic whose policy allows
+//! it.
 //!
 //! It also tells each task its credentials and who it is, as ECS does inside of one.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -17,9 +21,10 @@ use aws_sigv4::{
 };
 use axum::{
     Router,
-    body::Bytes,
-    extract::{Path as Captured, State as From},
-    http::{HeaderMap, StatusCode, Uri, header},
+    body::{Bytes, to_bytes},
+    extract::{Path as Captured, Request as Received, State as From},
+    http::{HeaderMap, Method, StatusCode, Uri, header, request::Parts},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -35,6 +40,9 @@ use crate::{
 };
 
 const REGION: &str = "us-east-1";
+
+/// With what [`Cloud::tool`](super::Cloud::tool) signs: a key and its secret.
+const OPERATOR: (&str, &str) = ("test", "test");
 
 /// The front. It ends when the last of its clones is dropped.
 #[derive(Clone, Debug)]
@@ -57,8 +65,10 @@ pub(super) struct State {
     keys: BTreeMap<String, String>,
     /// What tasks are told of themselves, by the last part of their ARN.
     tasks: BTreeMap<String, Value>,
-    /// Where samples go.
+    /// Where samples go, and queries.
     pub(super) prometheus: Option<SocketAddr>,
+    /// Where questions about alerts and silences go.
+    pub(super) alertmanager: Option<SocketAddr>,
     /// The workspace on whose behalf is published, and the policies of topics.
     pub(super) publisher: (String, Value),
     /// What is answered to samples instead of taking them.
@@ -75,14 +85,24 @@ pub(super) struct State {
 
 impl Front {
     pub(super) async fn start(moto: &Moto) -> Result<Self> {
+        let (key, secret) = OPERATOR;
         let shared = Arc::new(Shared {
             moto: moto.clone(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                keys: [(key.to_owned(), secret.to_owned())].into(),
+                ..State::default()
+            }),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let router = Router::new()
             .route("/workspaces/{id}/api/v1/remote_write", post(remote_write))
+            .route("/workspaces/{id}/api/v1/query", get(query).post(query))
+            .route(
+                "/workspaces/{id}/alertmanager/api/v2/{*rest}",
+                get(ask).post(ask).delete(ask),
+            )
+            .route_layer(from_fn_with_state(Arc::clone(&shared), signed))
             .route("/credentials/{*role}", get(credentials))
             .route("/metadata/{task}/{container}", get(container))
             .route("/metadata/{task}/{container}/task", get(task))
@@ -133,31 +153,69 @@ impl Front {
     }
 }
 
+/// Lets pass what is signed.
+async fn signed(From(shared): From<Arc<Shared>>, request: Received, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    {
+        let mut state = shared.state();
+        if let Err(error) = state.signed("aps", &parts, &body) {
+            state.unsigned += 1;
+            return (StatusCode::FORBIDDEN, error.to_string()).into_response();
+        }
+    }
+    next.run(Received::from_parts(parts, body.into())).await
+}
+
 async fn remote_write(
     From(shared): From<Arc<Shared>>,
-    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let prometheus = {
-        let mut state = shared.state();
-        if let Err(error) = state.signed("aps", &uri, &headers, &body) {
-            state.unsigned += 1;
-            return (StatusCode::FORBIDDEN, error.to_string()).into_response();
-        }
+        let state = shared.state();
         if let Some(refusal) = state.refuse_samples {
             return refusal.into_response();
         }
         state.prometheus
     };
-    let Some(prometheus) = prometheus else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let answer = forward(prometheus, "/api/v1/write", &headers, &body).await;
+    let answer = forward(prometheus, &Method::POST, "/api/v1/write", &headers, &body).await;
     if answer.status().is_success() {
         shared.state().written = Some(Instant::now());
     }
     answer
+}
+
+async fn query(
+    From(shared): From<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (to, path) = (shared.state().prometheus, "/api/v1/query");
+    forward(to, &method, &with_query(path, &uri), &headers, &body).await
+}
+
+async fn ask(
+    From(shared): From<Arc<Shared>>,
+    Captured((_, rest)): Captured<(String, String)>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (to, path) = (shared.state().alertmanager, format!("/api/v2/{rest}"));
+    forward(to, &method, &with_query(&path, &uri), &headers, &body).await
+}
+
+fn with_query(path: &str, uri: &Uri) -> String {
+    match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
 }
 
 async fn publish(From(shared): From<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -180,7 +238,7 @@ async fn publish(From(shared): From<Arc<Shared>>, headers: HeaderMap, body: Byte
     let Ok(moto) = shared.moto.url().trim_start_matches("http://").parse() else {
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    let answer = forward(moto, "/", &headers, &body).await;
+    let answer = forward(Some(moto), &Method::POST, "/", &headers, &body).await;
     if answer.status().is_success() {
         shared.state().published = Some(Instant::now());
     }
@@ -248,8 +306,17 @@ async fn container(
     }
 }
 
-async fn forward(to: SocketAddr, path: &str, headers: &HeaderMap, body: &Bytes) -> Response {
-    let mut request = Request::new("POST", path);
+async fn forward(
+    to: Option<SocketAddr>,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Response {
+    let Some(to) = to else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let mut request = Request::new(method.as_str(), path);
     request.body = body.to_vec();
     for (name, value) in headers {
         let own = [
@@ -282,8 +349,11 @@ impl Shared {
 impl State {
     /// Whether this was signed with a key that was given out (AWS, "Signature Version 4 signing process"): signed
     /// again with it, the request must get the same signature.
-    fn signed(&self, service: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<()> {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    fn signed(&self, service: &str, request: &Parts, body: &[u8]) -> Result<()> {
+        let header = |name: &str| {
+            let value = request.headers.get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
         let given = header("authorization").context("the request is not signed")?;
         let part = |name: &str| {
             let value = given
@@ -328,9 +398,13 @@ impl State {
             .settings(SigningSettings::default())
             .build()?;
         let host = header("host").context("the request has no host")?;
-        let target = format!("http://{host}{uri}");
-        let request =
-            SignableRequest::new("POST", &target, with.into_iter(), SignableBody::Bytes(body))?;
+        let target = format!("http://{host}{}", request.uri);
+        let request = SignableRequest::new(
+            request.method.as_str(),
+            &target,
+            with.into_iter(),
+            SignableBody::Bytes(body),
+        )?;
         let (_, signature) = sign(request, &parameters.into())?.into_parts();
         ensure!(part("Signature=")? == signature, "the signature is wrong");
         Ok(())
@@ -338,7 +412,7 @@ impl State {
 }
 
 /// Whether a topic's policy lets a service of AWS publish on behalf of this resource.
-pub(super) fn allows(policy: &Value, service: &str, source: &str) -> bool {
+pub(crate) fn allows(policy: &Value, service: &str, source: &str) -> bool {
     let account = source.split(':').nth(4).unwrap_or_default();
     let names = |value: &Value, name: &str| match value {
         Value::Array(all) => all.iter().any(|one| one == name),

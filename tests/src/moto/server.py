@@ -8,7 +8,8 @@ It confirms every subscription at once, sends no email and calls a URL while its
 email address and a URL stay pending until a line on standard input confirms them, and what they are
 sent is kept for another line to ask for. Further lines make a topic full or fail entries of a batch,
 read back what was applied to the account (applied.py), say where its load balancer is and which
-targets are healthy (shim.py), and what became of its services (ecs.py). So that a plan right after an
+targets are healthy (shim.py), what became of its services (ecs.py), and where its Prometheus listens
+(watched.py). So that a plan right after an
 apply is empty, as on AWS, settled.py shows what was told.
 """
 
@@ -31,6 +32,7 @@ import applied
 import ecs
 import shim
 import settled
+import watched
 
 
 def locked(method):
@@ -156,6 +158,11 @@ SNSBackend.publish_batch = publish_batch
 def told(line):
     if "applied" in line:
         return applied.account.read(url)
+    if "watched" in line:
+        return watched.read(url)
+    if "workspaces" in line:
+        watched.front["address"] = line["workspaces"]
+        return None
     if "front" in line:
         shim.front["address"] = line["front"]
         return None

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -14,17 +14,21 @@ use contacts_tests::client::{Client, Request, Response};
 use contacts_tests::dynamodb_local;
 use contacts_tests::process::Process;
 use contacts_tests::repository;
-use contacts_tests::tools::{program, program_folders};
+use contacts_tests::tools::{alertmanager, program, program_folders};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::compose::{Service, services};
+use crate::dashboard::{finds_something, queries};
 use crate::image::{Image, image};
 use crate::support::until;
 use crate::translation::{Ports, place};
 
 /// AWS's distribution of the collector. Here one of the same components takes its place.
 const COLLECTOR: &str = "public.ecr.aws/aws-observability/aws-otel-collector";
+
+/// No package has it, and nothing waits for it.
+const UNTRIED: &str = "grafana";
 
 /// What an image of others starts, as its Dockerfile says, told to stay on loopback; none if this machine
 /// has no such program.
@@ -46,11 +50,6 @@ const ALIASES: [(&str, &[&str]); 2] = [
     ("valkey-cli", &["redis-cli"]),
 ];
 
-/// Debian's Alertmanager looks for its templates in `/usr/share`, where a package that is unpacked and not
-/// installed has nothing: this process sees the package's own there.
-const ALERTMANAGER: &str = r#"#!/bin/sh
-exec unshare --mount sh -c 'mount --bind "${0%/bin/*}/share" /usr/share && exec "$0" "$@"' "#;
-
 /// The services of the file, running.
 struct Stack {
     image: &'static Image,
@@ -63,7 +62,8 @@ struct Stack {
 
 impl Stack {
     async fn start() -> Result<Self> {
-        let services = services()?;
+        let mut services = services()?;
+        services.remove(UNTRIED).context(UNTRIED)?;
         let folder = TempDir::new()?;
         let mut stack = Self {
             image: image().await,
@@ -223,10 +223,7 @@ fn path(folder: &Path) -> Result<String> {
     for (name, here) in ALIASES {
         symlink(program(here)?, bin.join(name))?;
     }
-    let alertmanager = program(&["prometheus-alertmanager"])?;
-    let script = bin.join("alertmanager");
-    fs::write(&script, format!("{ALERTMANAGER}{alertmanager:?} \"$@\"\n"))?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    alertmanager(&bin)?;
     let moto = program(&["moto_server"])?.with_file_name("");
     let all = env::join_paths([bin, moto].into_iter().chain(program_folders()))?;
     all.into_string().ok().context("the path is UTF-8")
@@ -299,4 +296,29 @@ async fn the_compose_file_brings_up_a_service_that_keeps_contacts_and_does_jobs(
     stack.bring_up("setup").await.unwrap();
     let list = send(Request::new("GET", path)).await.json().unwrap();
     assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list}");
+
+    // Every panel of the dashboard has something to show of somebody at work who is told of it.
+    let wish = json!({"book": "default", "kinds": ["contact.created"], "channel": "email", "endpoint": "ada@example.com"});
+    let asked = send(Request::new("POST", "/v1/subscriptions").json(&wish)).await;
+    has_status(&asked, 201);
+    let mut empty = queries().unwrap();
+    let shown = until("something to show", async || {
+        let created = send(Request::new("POST", path).json(&card)).await;
+        send(Request::new(
+            "GET",
+            created.text("location").context("a place")?,
+        ))
+        .await;
+        let mut left = Vec::new();
+        for query in empty.drain(..) {
+            if !finds_something(&prometheus, &query).await? {
+                left.push(query);
+            }
+        }
+        empty = left;
+        Ok(empty.is_empty())
+    });
+    shown
+        .await
+        .unwrap_or_else(|error| panic!("{error}: {empty:?}"));
 }
