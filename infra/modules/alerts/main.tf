@@ -18,7 +18,6 @@ locals {
     live              = var.live
     pace              = var.pace
     wanted            = try(var.sides[side].wanted, { api = 0, worker = 0 })
-    most              = try(var.sides[side].most, 0)
     cluster           = "${var.name}-${side}"
     functions         = { api = "${var.name}-api", worker = "${var.name}-worker" }
     queue             = var.queues.jobs

@@ -3,6 +3,11 @@ variable "product" {
   type        = string
   default     = "contact-manager"
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$", var.product))
+    error_message = "product begins the subject of emails, which is short and ASCII: use at most 40 letters, digits, spaces, dots, hyphens and underscores."
+  }
 }
 
 variable "name" {
@@ -20,6 +25,11 @@ variable "environment" {
   description = "Name of the environment, as in make deploy ENV=."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,10}$", var.environment))
+    error_message = "environment must be 2 to 11 lower-case letters and digits, beginning with a letter, e.g. dev."
+  }
 }
 
 variable "key_arn" {
@@ -46,10 +56,9 @@ variable "emails" {
 }
 
 variable "sides" {
-  description = "The sides that exist, by target: of containers how many tasks of api and worker there must be, how many there may be of both, and the log groups of their collectors."
+  description = "The sides that exist, by target: of containers how many tasks of api and worker there must be, and the log groups of their collectors."
   type = map(object({
     wanted         = optional(object({ api = number, worker = number }), { api = 0, worker = 0 })
-    most           = optional(number, 0)
     collector_logs = optional(map(string), {})
   }))
   nullable = false
@@ -57,6 +66,11 @@ variable "sides" {
   validation {
     condition     = alltrue([for side in keys(var.sides) : contains(["lambda", "fargate", "ec2"], side)])
     error_message = "sides must be named lambda, fargate or ec2."
+  }
+
+  validation {
+    condition     = alltrue([for side, of in var.sides : side == "lambda" || min(of.wanted.api, of.wanted.worker) >= 1])
+    error_message = "Of containers at least one task of api and one of worker must be wanted: sides.NAME.wanted."
   }
 }
 

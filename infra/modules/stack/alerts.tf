@@ -8,6 +8,7 @@ module "alerts" {
   key_arn       = local.key_arn
   emails        = var.alerts.emails
   runbooks_url  = var.alerts.runbooks_url
+  dashboard_url = module.dashboards.url
   pace          = var.alerts.pace
   live          = local.traffic.live
   workspace     = { id = module.config.workspace_id, arn = module.config.workspace_arn }
@@ -19,11 +20,9 @@ module "alerts" {
 
   sides = { for side in local.sides : side => side == "lambda" ? {
     wanted         = { api = 0, worker = 0 }
-    most           = 0
     collector_logs = {}
     } : {
     wanted         = { api = var.containers.api.min, worker = var.containers.worker.min }
-    most           = var.containers.api.max + var.containers.worker.max
     collector_logs = { for service in ["api", "worker"] : service => local.log_groups[side]["${service}-collector"].name }
   } }
 }

@@ -32,6 +32,9 @@ from .traffic import TARGETS, all_on
 
 SHARES = (10, 50, 100)
 
+# What is watched follows the traffic.
+ALERTS = "module.stack.module.alerts"
+
 
 @dataclasses.dataclass(frozen=True)
 class Times:
@@ -211,6 +214,11 @@ class Switch:
     def stand_by(self):
         left = 0 if self.finish else max(self.times.standby - self.age(), 0)
         say(f"{self.new} is live")
+        try:
+            self.watch_over(self.new)
+        except TerraformFailed as error:
+            # It is tried again before the old side goes, and the traffic is where it should be.
+            say(f"{self.old} is still watched in the place of {self.new} ({error})")
         if left:
             say(f"{self.old} stays on standby for {in_words(round(left))}; FINISH=1 ends that at once")
         self.watch(left)
@@ -312,6 +320,7 @@ class Switch:
             self.note(step, standby=[gone], desired=(begun.switch or {}).get("desired", {}))
         failed = RolledBack if live == self.old else Failed
         try:
+            self.watch_over(live)
             with self.plan(live) as plan:
                 with_it = _what_happens(plan)
             self.drain()
@@ -330,11 +339,17 @@ class Switch:
             ) from None
         self.write("done", dataclasses.replace(self.traffic, switch=None))
 
-    def plan(self, target):
+    def watch_over(self, live):
+        """Lets alerts be about the side that is live now: the old one is as idle as the new one was."""
+        with self.plan(live, only=ALERTS) as plan:
+            if plan.changes():
+                plan.apply()
+
+    def plan(self, target, only=None):
         """What Terraform would do as the parameter is now, with what was deployed."""
         if "lambda" in (self.old, self.new):
             zips.fetch(self.environment, self.terraform.folder, self.terraform.zips, self.aws, self.deployment.bucket)
-        return self.terraform.plan(quiet=True, target=target)
+        return self.terraform.plan(quiet=True, only=only, target=target)
 
     def pending(self, changes):
         """What to do about changes that are not the switch's."""

@@ -69,13 +69,13 @@ class Terraform:
         with self.plan(quiet=True, refresh_only=True) as plan:
             plan.apply()
 
-    def plan(self, destroy=False, quiet=False, lock=True, refresh_only=False, **variables):
-        """A plan to show and to apply, for a `with`. What is applied is what was shown."""
+    def plan(self, destroy=False, quiet=False, lock=True, refresh_only=False, only=None, **variables):
+        """A plan to show and to apply, for a `with`. What is applied is what was shown. `only` is the address of a module."""
         plan = Plan(self)
         try:
             given = [f"-var={name}={value}" for name, value in {**self.variables, **variables}.items()]
             how = [LOCK_TIMEOUT if lock else "-lock=false"]
-            how += ["-destroy"] * destroy + ["-refresh-only"] * refresh_only
+            how += ["-destroy"] * destroy + ["-refresh-only"] * refresh_only + ([f"-target={only}"] if only else [])
             self._run(["plan", "-input=false", f"-out={plan.file}", *how, *given], quiet=quiet)
         except BaseException:
             plan.folder.cleanup()

@@ -26,6 +26,8 @@ class World(Account):
         # What is on record, what the functions and the tasks are made of, and Terraform's own task definitions.
         self.zips, self.image, self.published, self.defined, self.owned = None, IMAGE, None, IMAGE, {}
         self.sides, self.minimum, self.wrongs, self.commands = set(), {}, [], []
+        # The side that alerts are about.
+        self.watched = live
         self.state_lock = threading.Lock()
         self.protected = self.outputs_change = False
         # Changes of resources that no side has, by their addresses, which wait for an apply.
@@ -92,6 +94,9 @@ class World(Account):
     def apply(self, plan):
         """Builds what a plan says: the sides that are live or on standby, and the weights of the rules."""
         traffic = plan["traffic"]
+        self.watched = traffic["live"]
+        if plan.get("only"):
+            return
         if not self.deployed:
             self.aws("ssm").put_parameter(Name=PARAMETER, Value=json.dumps(traffic), Type="String")
             self.deployed = True
@@ -125,7 +130,11 @@ class World(Account):
         """Answers a command with an exit code and what it prints."""
         command, options = arguments[0], arguments[1:]
         variables = {**defaults, **dict(each[5:].split("=", 1) for each in options if each.startswith("-var="))}
-        if command in ("plan", "apply"):
+        only = any(each.startswith("-target=") for each in options)
+        if command == "apply":
+            only = json.loads(pathlib.Path(options[-1]).read_text())["only"]
+        # What is watched follows the traffic, and is nothing that tests count.
+        if command in ("plan", "apply") and not only:
             self.commands.append((command, variables))
         try:
             if command == "output":
@@ -147,12 +156,15 @@ class World(Account):
                 if command == "plan":
                     plan = self.plan(variables, destroy="-destroy" in options)
                     plan["refresh_only"] = "-refresh-only" in options
-                    self.before_terraform("plan", plan)
+                    plan["only"] = only
+                    if not only:
+                        self.before_terraform("plan", plan)
                     (out,) = [each[5:] for each in options if each.startswith("-out=")]
                     pathlib.Path(out).write_text(json.dumps(plan))
                 if command == "apply":
                     plan = json.loads(pathlib.Path(options[-1]).read_text())
-                    self.before_terraform("apply", plan)
+                    if not only:
+                        self.before_terraform("apply", plan)
                     if plan["refresh_only"]:
                         self.record(plan["variables"])
                     else:
@@ -220,6 +232,7 @@ class World(Account):
                 for each in self._state()
             ]
         traffic = plan["traffic"]
+        alerts = [("aws_cloudwatch_metric_alarm.live", ["update"])] if self.watched != traffic["live"] else []
         wanted = {traffic["live"], *traffic["standby"]}
         kinds = {"lambda": "aws_lambda_function", "fargate": "aws_ecs_service", "ec2": "aws_ecs_service"}
         changes = [(target, ["create"]) for target in wanted - self.sides]
@@ -228,7 +241,7 @@ class World(Account):
             changes.append(("lambda", ["update"]))
         if plan["variables"].get("image", self.image) != self.defined:
             changes += [(target, ["update"]) for target in wanted & self.sides & {"fargate", "ec2"}]
-        found = [(f"{kinds[target]}.{target}", actions) for target, actions in changes]
+        found = alerts + [(f"{kinds[target]}.{target}", actions) for target, actions in changes]
         minimum = self._minimum(traffic, wanted)
         found += [
             (f"aws_appautoscaling_target.{side}", ["update"])
@@ -238,7 +251,7 @@ class World(Account):
         found += [(address, [action]) for address, action in self.pending.items()]
         return [
             {"address": address, "type": address.partition(".")[0], "mode": "managed", "change": {"actions": actions}}
-            for address, actions in found
+            for address, actions in (alerts if plan.get("only") else found)
         ]
 
 class Failure(Exception):

@@ -2,8 +2,9 @@
 //!
 //! Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format".
 //! Each line holds the metrics of one set of labels. The labels are properties, which Logs Insights
-//! can query; only [`line::DIMENSIONS`] are dimensions, since every combination of dimension values
-//! is a metric that is billed. CloudWatch adds up what lines with the same dimensions report.
+//! can query; only the function's name and the label that the metric names ([`Metric::dimension`])
+//! are dimensions, since every combination of dimension values is a metric that is billed.
+//! CloudWatch adds up what lines with the same dimensions report.
 
 mod line;
 
@@ -65,8 +66,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes EMF this process's recorder. `service` is the value of the dimension of that name: 1 to
-/// 1,024 printable ASCII characters, such as `api`.
+/// Makes EMF this process's recorder. `service` is the value of the dimension of that name, 1 to
+/// 1,024 printable ASCII characters: the function's name, which tells environments of one account
+/// apart.
 ///
 /// # Errors
 /// If an exporter is already installed.

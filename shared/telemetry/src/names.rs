@@ -58,6 +58,8 @@ pub struct Metric {
     pub unit: Unit,
     /// Its label keys. Every label has a bounded set of values; none is an id.
     pub labels: &'static [&'static str],
+    /// The label that is a dimension in CloudWatch too. Every value of a dimension is a metric that is billed.
+    pub dimension: Option<&'static str>,
     /// One sentence for `# HELP` and `docs/METRICS.md`.
     pub help: &'static str,
     /// Upper bounds of a histogram's buckets, rising; empty for other kinds.
@@ -77,8 +79,16 @@ impl Metric {
             kind,
             unit,
             labels,
+            dimension: None,
             help,
             buckets: &[],
+        }
+    }
+
+    const fn by(self, dimension: &'static str) -> Self {
+        Self {
+            dimension: Some(dimension),
+            ..self
         }
     }
 
@@ -104,7 +114,8 @@ pub(crate) const HTTP_REQUESTS: Metric = Metric::new(
     Unit::Count,
     &["route", "method", "status", "status_class"],
     "Requests answered, by route template.",
-);
+)
+.by("status_class");
 pub(crate) const HTTP_DURATION: Metric = Metric::new(
     "contacts_http_request_duration_seconds",
     Kind::Histogram,
@@ -112,6 +123,7 @@ pub(crate) const HTTP_DURATION: Metric = Metric::new(
     &["route", "method", "status_class"],
     "Time from a request's head to its answer's head.",
 )
+.by("status_class")
 .buckets(REQUEST_SECONDS);
 pub(crate) const HTTP_IN_FLIGHT: Metric = Metric::new(
     "contacts_http_requests_in_flight",
@@ -192,7 +204,8 @@ pub(crate) const JOBS_ENDED: Metric = Metric::new(
     Unit::Count,
     &["kind", "state"],
     "Jobs that ended, by how they ended.",
-);
+)
+.by("state");
 pub(crate) const QUEUE_MESSAGES: Metric = Metric::new(
     "contacts_queue_messages_total",
     Kind::Counter,

@@ -14,7 +14,11 @@ fn table() -> String {
         String::from("| name | type | unit | labels | meaning |\n|---|---|---|---|---|\n");
     for metric in names::ALL {
         let Metric {
-            name, labels, help, ..
+            name,
+            labels,
+            dimension,
+            help,
+            ..
         } = metric;
         let kind = match metric.kind {
             Kind::Counter => "counter",
@@ -26,7 +30,11 @@ fn table() -> String {
             Unit::Bytes => "bytes",
             Unit::Count => "",
         };
-        let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let shown = |label: &&str| match dimension {
+            Some(dimension) if dimension == label => format!("**`{label}`**"),
+            _ => format!("`{label}`"),
+        };
+        let labels: Vec<_> = labels.iter().map(shown).collect();
         let labels = labels.join(", ");
         table += &format!("| `{name}` | {kind} | {unit} | {labels} | {help} |\n");
     }
@@ -66,5 +74,7 @@ fn names_and_units_follow_the_conventions() {
         assert_eq!(name.contains("_bytes"), unit == Unit::Bytes, "{name}");
         assert_eq!(metric.buckets.is_empty(), kind != Kind::Histogram, "{name}");
         assert!(metric.buckets.is_sorted(), "{name}");
+        let known = |dimension| metric.labels.contains(&dimension);
+        assert!(metric.dimension.is_none_or(known), "{name}");
     }
 }

@@ -113,6 +113,8 @@ impl Keeper {
         let mut function = Function::new(self.bootstrap(hash)?);
         function.environment = environment(&described["Environment"]["Variables"])?;
         function.environment.extend(self.reach());
+        let name = text(described, "FunctionName")?;
+        function = function.env("AWS_LAMBDA_FUNCTION_NAME", name);
         function.timeout = Duration::from_secs(described["Timeout"].as_u64().context("a timeout")?);
         let memory = described["MemorySize"].as_u64().context("a memory")?;
         function.memory_mb = u32::try_from(memory)?;

@@ -87,7 +87,8 @@ impl Keeper {
         let (containers, watched) = self.containers(definition, applied, &id)?;
         let cluster = text(service, "clusterArn")?;
         let arn_of_task = format!("{}/{id}", cluster.replace(":cluster/", ":task/"));
-        self.workspace.introduce(&id, told(definition, &arn_of_task, cluster));
+        self.workspace
+            .introduce(&id, told(definition, &arn_of_task, cluster));
         let balanced = list(&service["loadBalancers"])?.first();
         let group = balanced.map(|one| -> Result<Balanced> {
             let arn = text(one, "targetGroupArn")?;

@@ -1,5 +1,15 @@
 //! From a metric to the email: the collector, Prometheus and the Alertmanager are the real programs, under what was
 //! applied to a simulated account. Durations are a tenth of those on AWS; `make chain` has the real ones.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test, in its helpers too"
+)]
+
+mod applied;
+mod commands;
+mod list;
+mod rules;
+mod runbooks;
 
 use contacts_tests::chain::{Chain, ENDS};
 use tokio::time::Instant;
@@ -42,4 +52,6 @@ async fn an_api_that_cannot_start_is_told_by_email_and_so_is_its_return() {
             "[contact-manager dev] RESOLVED P1 Down"
         ]
     );
+
+    commands::silence_an_alert_and_try_its_way(&chain).await;
 }

@@ -11,6 +11,7 @@
 mod base;
 mod buildah;
 mod compose;
+mod dashboard;
 mod image;
 mod linters;
 mod stack;

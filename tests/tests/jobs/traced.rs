@@ -17,7 +17,9 @@ async fn the_steps_of_a_job_are_logged_under_the_request_that_asked_for_it() {
     assert_eq!(code, Some(0), "{token}");
     let api = tokio::task::spawn_blocking(|| build("api", "api-container", &["container"]));
     let api = api.await.unwrap().unwrap();
-    let api = Server::start(&api, &site.environment_of(Role::Api)).await.unwrap();
+    let api = Server::start(&api, &site.environment_of(Role::Api))
+        .await
+        .unwrap();
     let client = Client::new(api.address);
     let send = async |method: &str, path: &str, body: Option<Value>| {
         let request = Request::new(method, path).bearer(token.trim());

@@ -1,11 +1,15 @@
 //! The API on AWS Lambda.
 
+use std::env;
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use contacts_settings::{Door, Settings};
 use contacts_telemetry::Format;
+
+/// Lambda tells every function its name (Lambda Developer Guide, "Defined runtime environment variables").
+const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 /// One thread: a sandbox serves one request at a time.
 #[tokio::main(flavor = "current_thread")]
@@ -23,7 +27,8 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let settings = Settings::from_env(Door::Lambda)?;
     contacts_telemetry::init_logs(Format::Json)?;
-    let metrics = contacts_telemetry::emf("api")?;
+    let function = env::var(FUNCTION).with_context(|| format!("{FUNCTION} is not set"))?;
+    let metrics = contacts_telemetry::emf(&function)?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "lambda");
     let (app, contacts) = api::app(&settings).await?;
     // The first call pays for credentials, name look-up and TLS: here it costs no request anything.

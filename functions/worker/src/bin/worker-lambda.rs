@@ -1,11 +1,15 @@
 //! The worker on AWS Lambda.
 
+use std::env;
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use contacts_settings::{Door, Settings};
 use contacts_telemetry::Format;
+
+/// Lambda tells every function its name (Lambda Developer Guide, "Defined runtime environment variables").
+const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 /// One thread: what a sandbox has of a processor is less.
 #[tokio::main(flavor = "current_thread")]
@@ -23,7 +27,8 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let settings = Settings::from_env(Door::WorkerLambda)?;
     contacts_telemetry::init_logs(Format::Json)?;
-    let metrics = contacts_telemetry::emf("worker")?;
+    let function = env::var(FUNCTION).with_context(|| format!("{FUNCTION} is not set"))?;
+    let metrics = contacts_telemetry::emf(&function)?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "worker-lambda");
     let runner = worker::runner(&settings).await;
     let flush = || {

@@ -11,8 +11,8 @@ use crate::names::{ALL, Metric};
 
 /// The namespace of all metrics in CloudWatch.
 const NAMESPACE: &str = "ContactManager";
-/// The dimensions: the first on every metric, and both together on those that have the second.
-pub(super) const DIMENSIONS: [&str; 2] = ["service", "status_class"];
+/// The dimension of every metric. One that has a dimension of its own has both together as well.
+const SERVICE: &str = "service";
 /// Most values, and most metrics, of one line.
 const LIMIT: usize = 100;
 /// Longest property, the limit of a dimension's value. With it and [`LIMIT`] a line stays far below
@@ -27,6 +27,9 @@ pub(super) type Measure = Vec<Number>;
 
 type Labels = BTreeMap<String, String>;
 
+/// What all metrics of a line have in common: their labels, and which of them is a dimension.
+type Common = (Labels, Option<&'static str>);
+
 /// Writes `measures` as lines with the time of this flush.
 pub(super) fn write(
     service: &str,
@@ -36,12 +39,12 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let timestamp = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-    let mut by_labels: BTreeMap<Labels, Vec<(&Metric, Measure)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Common, Vec<(&Metric, Measure)>> = BTreeMap::new();
     for (key, metric, measure) in measures {
-        let group = by_labels.entry(labels(&key)).or_default();
-        group.push((metric, measure));
+        let group = groups.entry((labels(&key), metric.dimension));
+        group.or_default().push((metric, measure));
     }
-    for (labels, group) in &by_labels {
+    for ((labels, dimension), group) in &groups {
         for part in 0.. {
             let values: Vec<_> = group
                 .iter()
@@ -50,7 +53,7 @@ pub(super) fn write(
             if values.is_empty() {
                 break;
             }
-            let mut text = line(service, timestamp, labels, values).to_string();
+            let mut text = line(service, timestamp, labels, *dimension, values).to_string();
             text.push('\n');
             out.write_all(text.as_bytes())?;
         }
@@ -74,12 +77,15 @@ fn value(measure: &Measure, part: usize) -> Option<Value> {
     }
 }
 
-fn line(service: &str, timestamp: u64, labels: &Labels, values: Vec<(&Metric, Value)>) -> Value {
-    let [on_all, second] = DIMENSIONS;
-    let mut dimensions = vec![vec![on_all]];
-    if labels.contains_key(second) {
-        dimensions.push(vec![on_all, second]);
-    }
+fn line(
+    service: &str,
+    timestamp: u64,
+    labels: &Labels,
+    dimension: Option<&str>,
+    values: Vec<(&Metric, Value)>,
+) -> Value {
+    let mut dimensions = vec![vec![SERVICE]];
+    dimensions.extend(dimension.map(|dimension| vec![SERVICE, dimension]));
     let metrics: Vec<_> = values
         .iter()
         .map(|(metric, _)| json!({"Name": metric.name, "Unit": metric.unit.cloudwatch()}))
@@ -99,7 +105,7 @@ fn line(service: &str, timestamp: u64, labels: &Labels, values: Vec<(&Metric, Va
             .iter()
             .map(|(key, value)| (key.clone(), value.as_str().into())),
     );
-    root.insert(on_all.to_owned(), service.into());
+    root.insert(SERVICE.to_owned(), service.into());
     root.extend(
         values
             .into_iter()

@@ -8,7 +8,7 @@ use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{InFlight, dynamodb_conflict, http_in_flight, http_request};
+use crate::{InFlight, dynamodb_conflict, http_in_flight, http_request, job_ended};
 
 /// The lines of a flush `seconds` after `start`.
 fn flush(emf: &EmfHandle, start: Instant, seconds: u64) -> Vec<Value> {
@@ -62,6 +62,32 @@ fn a_request_is_two_lines_with_two_dimensions() {
         }),
     ];
     assert_eq!(flush(&emf, start, 1), expected);
+}
+
+#[test]
+fn a_label_is_a_dimension_only_of_a_metric_that_names_it() {
+    let start = Instant::now();
+    let emf = emf_without_gauges_due(start);
+    with_local_recorder(emf.recorder(), || {
+        job_ended("verify-book", "failed");
+        dynamodb_conflict();
+        // The same labels, of a metric that has no dimension of its own.
+        counter!("contacts_dynamodb_retries_total", "kind" => "verify-book", "state" => "failed")
+            .increment(1);
+    });
+    let lines = flush(&emf, start, 1);
+    let dimensions = |name: &str| {
+        let line = lines.iter().find(|line| line.get(name).is_some());
+        line.map(|line| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone())
+    };
+    let both = json!([["service"], ["service", "state"]]);
+    assert_eq!(dimensions("contacts_jobs_ended_total"), Some(both));
+    for name in [
+        "contacts_dynamodb_conflicts_total",
+        "contacts_dynamodb_retries_total",
+    ] {
+        assert_eq!(dimensions(name), Some(json!([["service"]])), "{name}");
+    }
 }
 
 #[test]
