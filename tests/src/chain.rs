@@ -91,7 +91,6 @@ impl Chain {
         let release = release_with(&packaged, &folder.path().join("release"), &[])?;
         let cloud = Cloud::start().await?;
         deploy_at(&cloud, "fargate", &release, pace).await?;
-        cloud.confirm(ON_CALL)?;
         let monitoring = cloud.monitor().await?;
         let chain = Self {
             cloud,

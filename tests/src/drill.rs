@@ -115,6 +115,8 @@ pub async fn deploy(cloud: &Cloud, target: &str, release: &Release) -> Result<()
 pub async fn deploy_at(cloud: &Cloud, target: &str, release: &Release, pace: u32) -> Result<()> {
     let (code, said) = try_deploy(cloud, target, release, pace).await?;
     ensure!(code == 0, "the deploy ended with {code}: {said}");
+    // Until somebody has, SNS keeps the subscription, whoever wants to end it.
+    cloud.confirm(ON_CALL)?;
     cloud.settle().await
 }
 
