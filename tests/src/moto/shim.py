@@ -3,6 +3,8 @@
 Each piece says what is missing. It adds answers and keeps what was sent; it decides nothing.
 """
 
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
@@ -57,3 +59,17 @@ AutoScalingResponse.start_instance_refresh = lambda self: ActionResult(
     {"InstanceRefreshId": "00000000-0000-4000-8000-000000000000"}
 )
 AutoScalingResponse.describe_instance_refreshes = lambda self: ActionResult({"InstanceRefreshes": []})
+
+# A scalable target that is gone, to a client that asks a second time, is a wrong request instead of one not found.
+deregister_now = ApplicationAutoscalingBackend.deregister_scalable_target
+
+
+def deregister(backend, *arguments, **named):
+    try:
+        deregister_now(backend, *arguments, **named)
+    except AWSValidationException as gone:
+        if "No scalable target found" not in str(gone.message):
+            raise
+
+
+ApplicationAutoscalingBackend.deregister_scalable_target = deregister
