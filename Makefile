@@ -101,7 +101,7 @@ lint: rust terraform $(DENY)/bin/cargo-deny $(ACTIONLINT)/bin/actionlint $(ZIZMO
 	actionlint
 	zizmor --quiet --offline .github
 	terraform fmt -check -recursive infra
-	terraform fmt -check tests/tests/infra
+	terraform fmt -check -recursive tests/src tests/tests
 	cd infra && tflint --recursive --config "$$PWD/.tflint.hcl"
 	@# Whatever it would ask its makers for, it does not need: without either it opens no connection.
 	CKV_SKIP_PACKAGE_UPDATE_CHECK=true checkov --directory infra --framework terraform --skip-download --quiet --compact

@@ -17,6 +17,7 @@ use tokio::time::{Instant, Interval, interval};
 use crate::{
     cloud::{Cloud, Monitoring, Release},
     drill::{ON_CALL, deploy_at, release_with},
+    moto::Email,
 };
 
 /// An environment on `fargate` with everything that watches it.
@@ -31,15 +32,6 @@ pub struct Chain {
     folder: TempDir,
     /// How many emails somebody has waited for.
     read: AtomicUsize,
-}
-
-/// An email.
-#[derive(Clone, Debug)]
-pub struct Email {
-    /// Its first line.
-    pub subject: String,
-    /// The rest.
-    pub body: String,
 }
 
 /// When an alert passed each place, from the fault on.
@@ -70,14 +62,8 @@ listeners = [socket.create_server(address) for address in (("0.0.0.0", 8080), ("
 signal.pause()
 "#;
 
-const HOPS: [&str; 6] = [
-    "scrape",
-    "remote_write",
-    "rule",
-    "alertmanager",
-    "sns",
-    "email",
-];
+/// The places that an alert passes on its way to a mailbox.
+const HOPS: [&str; 5] = ["scrape", "remote_write", "rule", "alertmanager", "sns"];
 
 impl Chain {
     /// Applies the environment and waits until its tasks are seen. `pace` divides the durations of alerts.
@@ -148,51 +134,41 @@ impl Chain {
     pub async fn follow(&self, alert: &str, since: Instant) -> Result<Way> {
         let began = (SystemTime::now() - since.elapsed()).duration_since(SystemTime::UNIX_EPOCH)?;
         let patience = self.patience();
-        let mut hops: Vec<(&'static str, Duration)> = Vec::new();
-        let mut looks = looks();
-        let mut arrived = None;
-        while hops.len() < HOPS.len() {
-            looks.tick().await;
-            let Some(next) = HOPS.get(hops.len()) else {
-                break;
-            };
-            let passed = match *next {
-                "scrape" => self
-                    .scraped()
-                    .await?
-                    .is_some_and(|at| at > began.as_secs_f64()),
-                "remote_write" => self.monitoring.written().is_some_and(|at| at > since),
-                "rule" => self
-                    .monitoring
-                    .firing()
-                    .await?
-                    .iter()
-                    .any(|name| name == alert),
-                "alertmanager" => self
-                    .monitoring
-                    .reported()
-                    .await?
-                    .iter()
-                    .any(|name| name == alert),
-                "sns" => self.monitoring.published().is_some_and(|at| at > since),
-                _ => {
-                    arrived = self.next_email(alert, false)?;
-                    arrived.is_some()
-                }
-            };
-            if passed {
-                hops.push((next, since.elapsed()));
+        let (mut hops, mut looks) = (Vec::new(), looks());
+        for hop in HOPS {
+            while !self.passed(hop, alert, began, since).await? {
+                looks.tick().await;
+                ensure!(
+                    since.elapsed() < patience,
+                    "{alert} did not reach {hop} within {patience:?}; it passed {hops:?}\n{}",
+                    self.cloud.logs().await
+                );
             }
-            ensure!(
-                since.elapsed() < patience,
-                "{alert} did not reach {next} within {patience:?}; it passed {hops:?}\n{}",
-                self.cloud.logs().await
-            );
+            hops.push((hop, since.elapsed()));
         }
-        match arrived {
-            Some(email) => Ok(Way { hops, email }),
-            None => bail!("no email arrived"),
-        }
+        let email = self.until_told(alert, false).await?;
+        hops.push(("email", since.elapsed()));
+        Ok(Way { hops, email })
+    }
+
+    /// Whether an alert has passed a place since then.
+    async fn passed(
+        &self,
+        hop: &str,
+        alert: &str,
+        began: Duration,
+        since: Instant,
+    ) -> Result<bool> {
+        Ok(match hop {
+            "scrape" => {
+                let newest = self.scraped().await?;
+                newest.is_some_and(|at| at > began.as_secs_f64())
+            }
+            "remote_write" => self.monitoring.written().is_some_and(|at| at > since),
+            "rule" => self.monitoring.firing().await?.contains(alert),
+            "alertmanager" => self.monitoring.reported().await?.contains(alert),
+            _ => self.monitoring.published().is_some_and(|at| at > since),
+        })
     }
 
     /// Waits for the next email that an alert is there, or over.
@@ -221,13 +197,7 @@ impl Chain {
     /// If it does not.
     pub async fn until_reported(&self, alert: &str) -> Result<()> {
         let (until, mut looks) = (Instant::now() + self.patience(), looks());
-        while !self
-            .monitoring
-            .reported()
-            .await?
-            .iter()
-            .any(|name| name == alert)
-        {
+        while !self.monitoring.reported().await?.contains(alert) {
             looks.tick().await;
             ensure!(
                 Instant::now() < until,

@@ -16,7 +16,7 @@ mod monitoring;
 mod releases;
 mod services;
 mod tasks;
-pub(crate) mod workspace;
+mod workspace;
 
 use std::{
     fs,

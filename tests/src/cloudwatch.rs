@@ -19,7 +19,6 @@ mod tokens;
 mod watch;
 
 pub use alarm::{Alarm, State};
-pub use email::Mail;
 pub use emf::read as read_emf;
 pub use samples::{Counted, Metric, Samples, Seconds};
 pub use series::Filling;

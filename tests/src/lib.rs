@@ -1,6 +1,7 @@
 //! Black-box tests, and the stand-ins for AWS that they run against.
 
 pub mod alb;
+pub mod alerts;
 pub mod app;
 pub mod calls;
 pub mod chain;
@@ -16,6 +17,7 @@ pub mod lambda_runtime;
 pub mod moto;
 mod namespace;
 pub mod oidc;
+mod policy;
 pub mod process;
 pub mod redis;
 pub mod task;

@@ -234,6 +234,15 @@ pub async fn shared() -> Moto {
         .clone()
 }
 
+/// An email.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    /// What it is about, at most 100 characters of ASCII by way of SNS.
+    pub subject: String,
+    /// The rest.
+    pub body: String,
+}
+
 /// A topic, and how to read what is published to it.
 #[derive(Clone, Debug)]
 pub struct Topic {

@@ -4,14 +4,16 @@
 locals {
   # One for each entry. Of several none tells by itself: their composite alarm does.
   single = merge([for key, alert in local.alarms : { for number, alarm in alert.alarms : "${key}/${try(alarm.name, number)}" => {
+    of    = key
     alert = alert
     alarm = alarm
-    alone = length(alert.alarms) == 1
-    name  = join(" ", compact([local.title, alert.severity, alert.name, try(alarm.name, ""), split("/", key)[0] == "shared" ? "" : "on ${split("/", key)[0]}"]))
     part  = join(" ", compact([alert.name, try(alarm.name, "")]))
   } }]...)
 
   composite = { for key, alert in local.alarms : key => alert if length(alert.alarms) > 1 }
+
+  # Where an alarm looks, at the end of its name.
+  places = { for key in keys(local.alarms) : key => startswith(key, "shared/") ? "" : " on ${split("/", key)[0]}" }
 
   descriptions = { for key, alert in local.alarms : key => join("\n", compact([
     "${alert.summary}.",
@@ -26,16 +28,16 @@ locals {
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.single
 
-  alarm_name          = each.value.name
-  alarm_description   = local.descriptions[join("/", slice(split("/", each.key), 0, 2))]
+  alarm_name          = "${local.title} ${each.value.alert.severity} ${each.value.part}${local.places[each.value.of]}"
+  alarm_description   = local.descriptions[each.value.of]
   comparison_operator = try(each.value.alarm.below, false) ? "LessThanThreshold" : "GreaterThanThreshold"
   threshold           = each.value.alert.threshold
   evaluation_periods  = each.value.alarm.of
   datapoints_to_alarm = try(each.value.alarm.least, each.value.alarm.of)
   treat_missing_data  = try(each.value.alarm.missing, "notBreaching")
   actions_enabled     = true
-  alarm_actions       = each.value.alone ? [aws_sns_topic.alerts.arn] : []
-  ok_actions          = each.value.alone ? [aws_sns_topic.alerts.arn] : []
+  alarm_actions       = contains(keys(local.composite), each.value.of) ? [] : [aws_sns_topic.alerts.arn]
+  ok_actions          = contains(keys(local.composite), each.value.of) ? [] : [aws_sns_topic.alerts.arn]
 
   metric_query {
     id          = "value"
@@ -71,13 +73,13 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 resource "aws_cloudwatch_composite_alarm" "this" {
   for_each = local.composite
 
-  alarm_name        = join(" ", compact([local.title, each.value.severity, each.value.name, split("/", each.key)[0] == "shared" ? "" : "on ${split("/", each.key)[0]}"]))
+  alarm_name        = "${local.title} ${each.value.severity} ${each.value.name}${local.places[each.key]}"
   alarm_description = local.descriptions[each.key]
   alarm_actions     = [aws_sns_topic.alerts.arn]
   ok_actions        = [aws_sns_topic.alerts.arn]
 
   alarm_rule = join(try(each.value.alarms[0].either, false) ? " OR " : " AND ", [
-    for key, single in local.single : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")" if startswith(key, "${each.key}/")
+    for key, single in local.single : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")" if single.of == each.key
   ])
 }
 

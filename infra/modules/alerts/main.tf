@@ -26,6 +26,7 @@ locals {
     worker            = local.selectors[side].worker
     both              = local.selectors[side].both
     failing           = local.failing[side]
+    failures          = local.failures[side]
   })).alerts }
 
   selectors = { for side in concat(keys(var.sides), ["shared"]) : side => {
@@ -42,7 +43,15 @@ locals {
     ])
   } }
 
-  has = { cache = var.cache, certificate = var.certificate != null }
+  # How many failed.
+  failures = { for side, of in local.selectors : side => { for window, seconds in { "1h" = 3600, "6h" = 21600 } :
+    window => "sum(increase(contacts_http_requests_total{status_class=\"5xx\",${of.api}}[${seconds / var.pace}s]))"
+  } }
+
+  has = { for side in keys(local.lists) : side => { cache = var.cache, certificate = var.certificate != null, traffic = side == var.live } }
+
+  # How the list names what several targets have in common.
+  kinds = { lambda = "lambda", fargate = "containers", ec2 = "containers", shared = "shared" }
 
   # What the list names @so.
   names = merge(
@@ -51,18 +60,15 @@ locals {
     var.certificate == null ? {} : { "@certificate" = var.certificate.arn },
   )
 
-  # What is watched there, by side and alert. An alert of all container targets is said once in the list.
+  # What is watched there, by side and alert.
   watched = { for side, alerts in local.lists : side => { for alert in alerts : alert.name => merge(
     { for key, value in alert : key => value if key != "targets" },
-    try(alert.targets[side], alert.targets[contains(["fargate", "ec2"], side) ? "containers" : side]),
-  ) if(contains(keys(alert.targets), side) || (contains(["fargate", "ec2"], side) && contains(keys(alert.targets), "containers"))) && try(local.has[alert.needs], true) } }
+    try(alert.targets[side], alert.targets[local.kinds[side]]),
+  ) if length(setintersection(keys(alert.targets), [side, local.kinds[side]])) > 0 && try(local.has[side][alert.needs], true) } }
 
   rules  = { for side, alerts in local.watched : side => [for alert in values(alerts) : alert if can(alert.expr)] }
   alarms = merge([for side, alerts in local.watched : { for name, alert in alerts : "${side}/${name}" => alert if can(alert.alarms) }]...)
   events = merge([for side, alerts in local.watched : { for name, alert in alerts : "${side}/${name}" => alert if can(alert.event) }]...)
-
-  # Of a side that has no traffic nobody needs to hear that it has too few tasks.
-  idle = ["Down", "WorkerDown"]
 }
 
 resource "aws_sns_topic" "alerts" {

@@ -22,7 +22,7 @@ resource "aws_prometheus_rule_group_namespace" "side" {
           cause     = alert.cause
           runbook   = "${var.runbooks_url}/${alert.runbook}.md"
         }
-      } if each.key == var.live || !contains(local.idle, alert.name)]
+      }]
     }]
   })
 }

@@ -108,12 +108,26 @@ class Walk:
             self.lost = self.lost or name
 
 
-class ByRule:
+class Way:
+    """How an alert goes; it begins with samples that say it is there, from time to time."""
+
+    def __init__(self, environment, every):
+        self.environment, self.every = environment, every
+        self.sent = -math.inf
+
+    def send(self):
+        if time.monotonic() - self.sent >= self.every:
+            self.put(1)
+            self.sent = time.monotonic()
+        return True
+
+
+class ByRule(Way):
     """By Prometheus and its Alertmanager."""
 
     def __init__(self, workspace, environment, every):
-        self.workspace, self.environment, self.every = workspace, environment, every
-        self.sent = -math.inf
+        super().__init__(environment, every)
+        self.workspace = workspace
 
     def hops(self):
         yield "remote_write", self.send, ""
@@ -138,22 +152,19 @@ class ByRule:
             raise Failed(f"it is silenced: make silence ENV={self.environment} ALERT={ALERT} HOURS=0 ends that")
         return any(alert["status"]["state"] == "active" for alert in found)
 
-    def send(self):
-        if time.monotonic() - self.sent >= self.every:
-            self.workspace.write(METRIC, 1)
-            self.sent = time.monotonic()
-        return True
+    def put(self, value):
+        self.workspace.write(METRIC, value)
 
     def end(self):
         """The rule looks back over a minute or two: without samples it ends."""
 
 
-class ByAlarm:
+class ByAlarm(Way):
     """By an alarm of CloudWatch."""
 
     def __init__(self, cloudwatch, alerts, environment, every):
-        self.cloudwatch, self.alerts, self.environment, self.every = cloudwatch, alerts, environment, every
-        self.sent = -math.inf
+        super().__init__(environment, every)
+        self.cloudwatch, self.alerts = cloudwatch, alerts
 
     def hops(self):
         yield "metric", self.send, ""
@@ -173,18 +184,12 @@ class ByAlarm:
                 raise Failed(f"the actions of {alarm['AlarmName']} are disabled: enable them in CloudWatch")
         return any(alarm["StateValue"] == "ALARM" for alarm in found)
 
-    def send(self):
-        if time.monotonic() - self.sent >= self.every:
-            self._put(1)
-            self.sent = time.monotonic()
-        return True
-
     def end(self):
         """What is missing ends it as well, but not as soon."""
         if self.sent > -math.inf:
-            self._put(0)
+            self.put(0)
 
-    def _put(self, value):
+    def put(self, value):
         dimensions = [{"Name": "environment", "Value": self.environment}]
         self.cloudwatch.put_metric_data(
             Namespace="ContactManager", MetricData=[{"MetricName": METRIC, "Dimensions": dimensions, "Value": value}]

@@ -216,7 +216,7 @@ class Switch:
         say(f"{self.new} is live")
         try:
             self.watch_over(self.new)
-        except TerraformFailed as error:
+        except (TerraformFailed, zips.Missing) as error:
             # It is tried again before the old side goes, and the traffic is where it should be.
             say(f"{self.old} is still watched in the place of {self.new} ({error})")
         if left:

@@ -70,12 +70,12 @@ class Terraform:
             plan.apply()
 
     def plan(self, destroy=False, quiet=False, lock=True, refresh_only=False, only=None, **variables):
-        """A plan to show and to apply, for a `with`. What is applied is what was shown. `only` is the address of a module."""
+        """A plan to show and to apply, for a `with`. What is applied is what was shown. `only` is a module's address."""
         plan = Plan(self)
         try:
             given = [f"-var={name}={value}" for name, value in {**self.variables, **variables}.items()]
             how = [LOCK_TIMEOUT if lock else "-lock=false"]
-            how += ["-destroy"] * destroy + ["-refresh-only"] * refresh_only + ([f"-target={only}"] if only else [])
+            how += ["-destroy"] * destroy + ["-refresh-only"] * refresh_only + [f"-target={only}"] * bool(only)
             self._run(["plan", "-input=false", f"-out={plan.file}", *how, *given], quiet=quiet)
         except BaseException:
             plan.folder.cleanup()

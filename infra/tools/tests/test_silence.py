@@ -23,7 +23,7 @@ class Case(unittest.TestCase):
         alarm(world, [topic], DOWN)
         alarm(world, [], f"{DOWN} as a part")
         alarm(world, [f"{topic}-of-others"], f"{DOWN} of others")
-        alarm(world, [topic], "contact-manager dev P2 QueueOld")
+        alarm(world, [topic], "contact-manager dev P2 QueueAge")
         return world
 
     def mutes(self):
@@ -133,11 +133,11 @@ class InCloudWatch(Case):
 
     def test_what_belongs_to_no_side_can_be_muted_and_told_again(self):
         world = self.world("fargate", "shared")
-        self.assertEqual(self.silence(world, "QueueOld", "360").code, 0)
+        self.assertEqual(self.silence(world, "QueueAge", "360").code, 0)
         (rule,) = self.mutes().values()
-        self.assertEqual(rule["MuteTargets"], {"AlarmNames": ["contact-manager dev P2 QueueOld"]})
-        result = self.silence(world, "QueueOld", "0")
-        self.assertIn("CloudWatch tells of QueueOld again", result.text)
+        self.assertEqual(rule["MuteTargets"], {"AlarmNames": ["contact-manager dev P2 QueueAge"]})
+        result = self.silence(world, "QueueAge", "0")
+        self.assertIn("CloudWatch tells of QueueAge again", result.text)
         self.assertEqual((result.code, self.mutes()), (0, {}))
 
     def test_while_a_switch_goes_on_both_are_told(self):
@@ -163,7 +163,7 @@ class Refuses(Case):
     def test_what_is_no_alert_and_names_those_that_are(self):
         world = self.world("lambda", "fargate", "shared")
         for alert in ("", "down", "Nonsense"):
-            text = f"ALERT={alert} is no alert of this environment: choose AlertTest, Down, QueueOld"
+            text = f"ALERT={alert} is no alert of this environment: choose AlertTest, Down, QueueAge"
             self.assert_refused(world, alert, "2", text)
 
     def test_what_cannot_be_silenced_and_says_why(self):

@@ -16,7 +16,7 @@ TOPIC = "contact-manager-dev-alerts"
 SIDES = {
     "fargate": {"Down": "rule", "AlertTest": "rule", "SpotReclaimed": "event"},
     "lambda": {"Down": "alarm", "AlertTest": "alarm", "Hung": "A call that hangs is an error."},
-    "shared": {"QueueOld": "alarm", "Budget": "AWS Budgets writes by itself."},
+    "shared": {"QueueAge": "alarm", "Budget": "AWS Budgets writes by itself."},
 }
 
 

@@ -2,6 +2,7 @@
 //! definition that was. In the definition is added what AWS adds: where SNS is, and with whose key to ask it.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -151,7 +152,7 @@ impl Monitoring {
     ///
     /// # Errors
     /// If Prometheus does not answer.
-    pub async fn firing(&self) -> Result<Vec<String>> {
+    pub async fn firing(&self) -> Result<BTreeSet<String>> {
         let found = self.query(r#"ALERTS{alertstate="firing"}"#).await?;
         found
             .iter()
@@ -163,7 +164,7 @@ impl Monitoring {
     ///
     /// # Errors
     /// If it does not answer.
-    pub async fn reported(&self) -> Result<Vec<String>> {
+    pub async fn reported(&self) -> Result<BTreeSet<String>> {
         let found = self.alertmanager.get("/api/v2/alerts").await?;
         list(&found)?
             .iter()
@@ -191,12 +192,6 @@ impl Monitoring {
     #[must_use]
     pub fn published(&self) -> Option<Instant> {
         self.front.state().published
-    }
-
-    /// Where samples are sent, of any workspace.
-    #[must_use]
-    pub fn remote_write(&self) -> SocketAddr {
-        self.front.address
     }
 }
 

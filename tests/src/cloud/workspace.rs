@@ -37,6 +37,7 @@ use super::applied::text;
 use crate::{
     client::{Client, Request},
     moto::Moto,
+    policy::allows,
 };
 
 const REGION: &str = "us-east-1";
@@ -408,54 +409,5 @@ impl State {
         let (_, signature) = sign(request, &parameters.into())?.into_parts();
         ensure!(part("Signature=")? == signature, "the signature is wrong");
         Ok(())
-    }
-}
-
-/// Whether a topic's policy lets a service of AWS publish on behalf of this resource.
-pub(crate) fn allows(policy: &Value, service: &str, source: &str) -> bool {
-    let account = source.split(':').nth(4).unwrap_or_default();
-    let names = |value: &Value, name: &str| match value {
-        Value::Array(all) => all.iter().any(|one| one == name),
-        one => one == name,
-    };
-    let holds = |operator: &str, conditions: &Value| {
-        let conditions = conditions.as_object().into_iter().flatten();
-        conditions.fold(true, |so_far, (key, wanted)| {
-            let is = match key.as_str() {
-                "aws:SourceArn" => source,
-                "aws:SourceAccount" => account,
-                _ => return false,
-            };
-            let wanted: Vec<&str> = match wanted {
-                Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
-                one => one.as_str().into_iter().collect(),
-            };
-            so_far
-                && match operator {
-                    "StringEquals" | "ArnEquals" => wanted.contains(&is),
-                    "ArnLike" => wanted.iter().any(|pattern| like(pattern, is)),
-                    _ => false,
-                }
-        })
-    };
-    let statements = policy["Statement"].as_array().into_iter().flatten();
-    statements.into_iter().any(|one| {
-        one["Effect"] == "Allow"
-            && names(&one["Principal"]["Service"], service)
-            && names(&one["Action"], "sns:Publish")
-            && one["Condition"].as_object().is_some_and(|all| {
-                all.iter()
-                    .all(|(operator, conditions)| holds(operator, conditions))
-            })
-    })
-}
-
-/// Whether a text fits a pattern in which a star stands for anything.
-fn like(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, rest)) => text.strip_prefix(head).is_some_and(|left| {
-            (0..=left.len()).any(|from| left.is_char_boundary(from) && like(rest, &left[from..]))
-        }),
     }
 }

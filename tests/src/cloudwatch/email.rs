@@ -6,26 +6,17 @@ use serde_json::Value;
 
 use super::alarm::{State, Watches};
 use super::watch::Change;
-use crate::cloud::workspace::allows;
-use crate::moto::Moto;
+use crate::moto::{Email, Moto};
+use crate::policy::allows;
 
 /// The longest subject that SNS takes (Amazon SNS API Reference, `Publish`).
 const SUBJECT: usize = 100;
-
-/// An email.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// Its subject, cut to what SNS takes.
-    pub subject: String,
-    /// The rest.
-    pub body: String,
-}
 
 impl Change {
     /// The email of this change, as the examples of AWS's documentation show it (AWS Support User Guide, "Creating
     /// Amazon CloudWatch alarms to monitor AWS Trusted Advisor metrics").
     #[must_use]
-    pub fn email(&self) -> Mail {
+    pub fn email(&self) -> Email {
         let Self {
             alarm, from, to, ..
         } = self;
@@ -61,7 +52,7 @@ impl Change {
                 metrics.period,
             );
         }
-        Mail {
+        Email {
             subject: subject.chars().take(SUBJECT).collect(),
             body,
         }
@@ -77,7 +68,7 @@ impl Change {
             State::Ok => &self.alarm.ok_actions,
             State::InsufficientData => &[],
         };
-        let Mail { subject, body } = self.email();
+        let Email { subject, body } = self.email();
         for topic in topics {
             ensure!(
                 allows(

@@ -1,12 +1,9 @@
 //! An account in which the alerts of all three targets were applied, and nothing else.
 
-use std::fs;
-use std::process::Command;
-
-use contacts_tests::cloud::copy_of_infra;
+use contacts_tests::alerts::Alerts;
 use contacts_tests::cloudwatch::Alarm;
 use contacts_tests::moto::Moto;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What every alarm's name begins with.
 pub(crate) const TITLE: &str = "contact-manager dev";
@@ -23,37 +20,14 @@ pub(crate) struct Account {
 impl Account {
     /// Blocks for some seconds.
     pub(crate) fn start() -> Self {
-        let moto = Moto::start().unwrap();
-        let copy = tempfile::tempdir().unwrap();
-        let root = copy_of_infra(copy.path()).unwrap().join("alerts");
-        fs::create_dir(&root).unwrap();
-        fs::write(root.join("main.tf"), include_str!("../chain/alerts.tf")).unwrap();
-        let targets = json!({"targets": ["lambda", "fargate", "ec2"]});
-        fs::write(root.join("terraform.tfvars.json"), targets.to_string()).unwrap();
-        for arguments in [
-            &["init", "-input=false", "-no-color"][..],
-            &["apply", "-auto-approve", "-input=false", "-no-color"],
-        ] {
-            let done = Command::new("terraform")
-                .args(arguments)
-                .current_dir(&root)
-                .env("TF_IN_AUTOMATION", "1")
-                .env("AWS_ACCESS_KEY_ID", "test")
-                .env("AWS_SECRET_ACCESS_KEY", "test")
-                .env("AWS_ENDPOINT_URL", moto.url())
-                .env_remove("AWS_PROFILE")
-                .output()
-                .unwrap();
-            let said = String::from_utf8_lossy(&done.stderr);
-            assert!(done.status.success(), "terraform {arguments:?}: {said}");
-        }
-        let mut read = moto.tell(&json!({"watched": true})).unwrap();
-        let workspace = read["workspaces"][0]["arn"].as_str().unwrap().to_owned();
+        let alerts = Alerts::apply(&["lambda", "fargate", "ec2"], "lambda").unwrap();
+        let watched = &alerts.watched;
+        let workspace = watched["workspaces"][0]["arn"].as_str().unwrap();
         Self {
-            moto,
-            alarms: Alarm::all(&read["alarms"]).unwrap(),
+            moto: alerts.moto.clone(),
+            alarms: Alarm::all(&watched["alarms"]).unwrap(),
             workspace: workspace.rsplit('/').next().unwrap().to_owned(),
-            policies: read["policies"].take(),
+            policies: watched["policies"].clone(),
         }
     }
 }

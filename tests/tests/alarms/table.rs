@@ -160,7 +160,7 @@ pub(crate) fn cases(of: &Recordings, workspace: &str) -> Vec<Case> {
         ),
         // Five a second, and a tenth of one.
         case(
-            "P3 StrangersKnock on lambda",
+            "P3 AuthFailures on lambda",
             11,
             vec![times(300, &of.refused)],
             vec![times(301, &of.refused)],
@@ -219,12 +219,12 @@ pub(crate) fn cases(of: &Recordings, workspace: &str) -> Vec<Case> {
             ..case(
                 "P1 NoHealthyTarget",
                 3,
-                vec![target("HealthyHostCount", "fargate", 1.0)],
-                vec![target("HealthyHostCount", "fargate", 0.0)],
+                vec![target("HealthyHostCount", "lambda", 1.0)],
+                vec![target("HealthyHostCount", "lambda", 0.0)],
             )
         },
         case(
-            "P2 QueueOld",
+            "P2 QueueAge",
             6,
             vec![queue(
                 "ApproximateAgeOfOldestMessage",
@@ -272,8 +272,8 @@ pub(crate) fn cases(of: &Recordings, workspace: &str) -> Vec<Case> {
     ];
     for side in ["fargate", "ec2"] {
         for (alert, metric) in [
-            ("ProcessorFull", "CPUUtilization"),
-            ("MemoryFull", "MemoryUtilization"),
+            ("CpuHigh", "CPUUtilization"),
+            ("MemoryHigh", "MemoryUtilization"),
         ] {
             let used = |api, worker| {
                 vec![

@@ -8,12 +8,12 @@ use std::{
     sync::OnceLock,
 };
 
-use contacts_tests::{
-    cloud::copy_of_infra,
-    moto::{Moto, python},
-};
-use serde_json::{Value, json};
+use contacts_tests::{alerts::Alerts, moto::python};
+use serde_json::Value;
 use tempfile::TempDir;
+
+/// The target that has the traffic where all of them are.
+pub(crate) const LIVE: &str = "fargate";
 
 /// An account under the module.
 pub(crate) struct Applied {
@@ -27,59 +27,26 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    /// For all targets at once, `fargate` having the traffic; shared by the tests of this program.
+    /// For all targets at once; shared by the tests of this program.
     pub(crate) fn everywhere() -> &'static Self {
         static EVERYWHERE: OnceLock<Applied> = OnceLock::new();
-        EVERYWHERE.get_or_init(|| Self::to(&["lambda", "fargate", "ec2"]))
+        EVERYWHERE.get_or_init(|| Self::to(&["lambda", "fargate", "ec2"], LIVE))
     }
 
-    /// For these targets.
-    pub(crate) fn to(targets: &[&str]) -> Self {
-        let moto = Moto::start().unwrap();
-        let folder = TempDir::new().unwrap();
-        let root = copy_of_infra(folder.path()).unwrap().join("watched");
-        fs::create_dir(&root).unwrap();
-        fs::write(root.join("main.tf"), include_str!("alerts.tf")).unwrap();
-        let settings = json!({"targets": targets}).to_string();
-        fs::write(root.join("terraform.tfvars.json"), settings).unwrap();
-        let terraform = |arguments: &[&str], fine: &[i32]| {
-            let done = Command::new("terraform")
-                .args(arguments)
-                .current_dir(&root)
-                .env("TF_IN_AUTOMATION", "1")
-                .env("AWS_ACCESS_KEY_ID", "test")
-                .env("AWS_SECRET_ACCESS_KEY", "test")
-                .env("AWS_ENDPOINT_URL", moto.url())
-                .env_remove("AWS_PROFILE")
-                .output()
-                .unwrap();
-            let code = done.status.code().unwrap();
-            let said = String::from_utf8_lossy(&done.stderr);
-            assert!(fine.contains(&code), "terraform {arguments:?}: {said}");
-            (code, done.stdout)
-        };
-        terraform(&["init", "-input=false", "-no-color"], &[0]);
-        terraform(
-            &["apply", "-auto-approve", "-input=false", "-no-color"],
-            &[0],
-        );
-        // 2 says that there is something to do.
-        let (code, _) = terraform(
-            &["plan", "-detailed-exitcode", "-input=false", "-no-color"],
-            &[0, 2],
-        );
-        let (_, state) = terraform(&["show", "-json"], &[0]);
-        let state: Value = serde_json::from_slice(&state).unwrap();
+    /// For these targets, of which one has the traffic.
+    pub(crate) fn to(targets: &[&str], live: &str) -> Self {
+        let alerts = Alerts::apply(targets, live).unwrap();
+        let state = alerts.state().unwrap();
         let modules = list(&state["values"]["root_module"]["child_modules"]);
         Self {
-            watched: moto.tell(&json!({"watched": true})).unwrap(),
             resources: modules
                 .iter()
                 .flat_map(|module| list(&module["resources"]))
                 .cloned()
                 .collect(),
-            unsettled: code == 2,
-            folder,
+            unsettled: !alerts.is_settled().unwrap(),
+            folder: TempDir::new().unwrap(),
+            watched: alerts.watched,
         }
     }
 

@@ -71,7 +71,7 @@ async fn until_over(chain: &Chain) {
         looks.tick().await;
         let mut there = chain.monitoring.firing().await.unwrap();
         there.extend(chain.monitoring.reported().await.unwrap());
-        if !there.iter().any(|name| name == ALERT) {
+        if !there.contains(ALERT) {
             return;
         }
         assert!(began.elapsed() < Duration::from_mins(2), "{there:?}");

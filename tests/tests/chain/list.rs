@@ -5,19 +5,17 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 use contacts_tests::{repository, tools::program};
 use serde_json::Value;
 
-use crate::applied::{Applied, list, text};
+use crate::applied::{Applied, LIVE, list, text};
 
 /// Where the API may run.
 const TARGETS: [&str; 3] = ["lambda", "fargate", "ec2"];
-
-/// Of a side without traffic nobody needs to hear that it has too few tasks.
-const IDLE: [&str; 2] = ["Down", "WorkerDown"];
 
 /// An alert of the list, and by what it is watched where.
 struct Alert {
     name: String,
     severity: String,
     summary: String,
+    needs_traffic: bool,
     ways: Vec<(String, Way)>,
 }
 
@@ -42,6 +40,7 @@ fn alerts() -> Vec<Alert> {
                 name: name.to_owned(),
                 severity: String::new(),
                 summary: String::new(),
+                needs_traffic: false,
                 ways: Vec::new(),
             });
             continue;
@@ -53,6 +52,7 @@ fn alerts() -> Vec<Alert> {
         let (key, value) = line.trim_start().split_once(':').unwrap_or_default();
         match (indent, key) {
             (4, "severity") => alert.severity = value.trim().to_owned(),
+            (4, "needs") => alert.needs_traffic = value.trim() == "traffic",
             (4, "summary") => alert.summary = value.trim().to_owned(),
             // A comment, or a word of none.
             (6, key) if !key.contains('#') && value.is_empty() => {
@@ -86,6 +86,12 @@ impl Alert {
             .iter()
             .find(|(name, _)| is(name))
             .map(|(_, way)| *way)
+    }
+
+    /// By what it is watched there now: nobody needs to hear that too few tasks do nothing.
+    fn now_on(&self, target: &str) -> Option<Way> {
+        let idle = self.needs_traffic && target != LIVE;
+        self.on(target).filter(|_| !idle)
     }
 
     fn is_shared(&self) -> bool {
@@ -135,16 +141,14 @@ fn every_alert_is_watched_on_every_target_or_the_list_says_why_not() {
     for target in TARGETS {
         for alert in &alerts {
             let pair = format!("{} on {target}", alert.name);
-            let way = alert
-                .on(target)
-                .unwrap_or_else(|| panic!("{pair}: missing"));
-            let idle = target == "ec2" && IDLE.contains(&alert.name.as_str());
+            assert!(alert.on(target).is_some(), "{pair}: missing");
+            let way = alert.now_on(target);
             let found_rules = applied.rules(target);
             let found_rules = found_rules
                 .iter()
                 .filter(|rule| rule["alert"] == alert.name.as_str())
                 .count();
-            assert_eq!(found_rules == 1, way == Way::Rule && !idle, "{pair}");
+            assert_eq!(found_rules == 1, way == Some(Way::Rule), "{pair}");
             rules.extend((found_rules == 1).then_some((target, alert.name.as_str())));
 
             let found: Vec<_> = applied
@@ -152,12 +156,13 @@ fn every_alert_is_watched_on_every_target_or_the_list_says_why_not() {
                 .into_iter()
                 .filter(|alarm| alert.is_named(alarm, target))
                 .collect();
-            assert_eq!(!found.is_empty(), way == Way::Alarms, "{pair}: {found:?}");
+            let watched = way == Some(Way::Alarms);
+            assert_eq!(!found.is_empty(), watched, "{pair}: {found:?}");
             alarms.extend(found);
 
             let name = alert.rule_of_events(target);
             let found = events(applied).iter().any(|(rule, _)| *rule == name);
-            assert_eq!(found, way == Way::Event, "{pair}");
+            assert_eq!(found, way == Some(Way::Event), "{pair}");
             told.extend(found.then_some(name));
         }
     }
@@ -188,7 +193,7 @@ fn one_alarm_of_each_alert_tells_and_it_also_tells_the_end() {
     for alert in &alerts() {
         for target in TARGETS {
             let tell = names.iter().filter(|name| alert.is_named(name, target));
-            let wanted = usize::from(alert.on(target) == Some(Way::Alarms));
+            let wanted = usize::from(alert.now_on(target) == Some(Way::Alarms));
             assert_eq!(tell.count(), wanted, "{} on {target}", alert.name);
         }
     }
@@ -273,7 +278,9 @@ fn a_second_plan_is_empty() {
 fn both_targets_with_containers_have_the_same_rules_but_for_what_is_idle() {
     let applied = Applied::everywhere();
     let mut live = applied.rules("fargate");
-    live.retain(|rule| !IDLE.contains(&text(&rule["alert"])));
+    let idle = alerts().into_iter().filter(|alert| alert.needs_traffic);
+    let idle: Vec<_> = idle.map(|alert| alert.name).collect();
+    live.retain(|rule| !idle.iter().any(|name| *name == rule["alert"]));
     let as_fargate: Vec<Value> = applied
         .rules("ec2")
         .iter()
@@ -320,7 +327,7 @@ fn promtool_and_amtool_accept_what_was_applied() {
 
 #[test]
 fn an_environment_on_lambda_alone_has_no_rule_and_asks_nothing_of_tasks() {
-    let applied = Applied::to(&["lambda"]);
+    let applied = Applied::to(&["lambda"], "lambda");
     let rules = &applied.workspace()["rules"];
     assert!(rules.as_object().unwrap().is_empty(), "{rules}");
     for alarm in applied.alarms() {

@@ -27,7 +27,7 @@ run "on_lambda_everything_is_an_alarm" {
     error_message = "There is neither Spot capacity nor a collector."
   }
   assert {
-    condition     = output.alerts.lambda.Down == "alarm" && output.alerts.shared.QueueOld == "alarm" && startswith(output.alerts.lambda.Hung, "A call that hangs")
+    condition     = output.alerts.lambda.Down == "alarm" && output.alerts.shared.QueueAge == "alarm" && startswith(output.alerts.lambda.Hung, "A call that hangs")
     error_message = "The output says what is watched, and why the rest is not."
   }
 }
@@ -54,7 +54,7 @@ run "on_fargate_the_service_is_watched_by_rules" {
     error_message = "Each rule says how urgent it is, and of which target it is."
   }
   assert {
-    condition     = !anytrue([for key in keys(aws_cloudwatch_metric_alarm.this) : startswith(key, "lambda/")]) && contains(keys(aws_cloudwatch_metric_alarm.this), "fargate/ProcessorFull/0")
+    condition     = !anytrue([for key in keys(aws_cloudwatch_metric_alarm.this) : startswith(key, "lambda/")]) && contains(keys(aws_cloudwatch_metric_alarm.this), "fargate/CpuHigh/0")
     error_message = "Alarms are only about what AWS alone can see."
   }
   assert {

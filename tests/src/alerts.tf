@@ -13,6 +13,10 @@ variable "targets" {
   type = set(string)
 }
 
+variable "live" {
+  type = string
+}
+
 provider "aws" {
   region                      = "us-east-1"
   max_retries                 = 1
@@ -38,7 +42,7 @@ module "alerts" {
   name          = "contact-manager-dev"
   environment   = "dev"
   emails        = ["on-call@example.com"]
-  live          = contains(var.targets, "fargate") ? "fargate" : "lambda"
+  live          = var.live
   workspace     = { id = module.config.workspace_id, arn = module.config.workspace_arn }
   load_balancer = "app/contact-manager-dev/0123456789abcdef"
   target_groups = { for target in ["lambda", "fargate", "ec2"] : target => "targetgroup/${target}/0123456789abcdef" }
