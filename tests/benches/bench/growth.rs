@@ -13,9 +13,8 @@ use crate::{
     stats::Samples,
 };
 
-const OPERATIONS: [&str; 8] = [
+const OPERATIONS: [&str; 7] = [
     "create",
-    AGAIN,
     BARE,
     "read",
     "list, page of 50 in the middle",
@@ -23,9 +22,6 @@ const OPERATIONS: [&str; 8] = [
     "changes, page of 50",
     "delete",
 ];
-/// The same card as just before: its rows go where the processor's caches still have the pages. What this
-/// grows less than another card is what memory costs, not the product.
-const AGAIN: &str = "create, of a card deleted just before";
 /// The peer: what the same writes cost without the product.
 const BARE: &str = "peer: rows like those, by the client alone";
 /// What the last may be of the first.
@@ -47,8 +43,8 @@ pub(crate) async fn measure(sites: &[Site], rounds: usize) -> Result<Table> {
         }
     }
     let note = format!(
-        "Median and p99 of {rounds} requests each to a container whose database is embedded and in \
-         memory, one connection, the four books in turn; each with a database of its own."
+        "Median and p99 of {rounds} requests each to a container whose database is embedded, one \
+         connection, the four books in turn; each with a database of its own."
     );
     let sizes: Vec<String> = sites.iter().map(|site| count(site.size)).collect();
     let size = |index: usize| sizes.get(index).map_or("", String::as_str);
@@ -73,7 +69,7 @@ pub(crate) async fn measure(sites: &[Site], rounds: usize) -> Result<Table> {
         let median = |site: usize| of(site).map_or(Duration::ZERO, Samples::median);
         let growth = ratio(median(sites.len() - 1), median(0));
         let goal = match *operation {
-            AGAIN | BARE => Goal::none(),
+            BARE => Goal::none(),
             _ => Goal::new("≤ 1.2 ×", growth <= AT_MOST),
         };
         table.row([
@@ -92,18 +88,12 @@ pub(crate) async fn measure(sites: &[Site], rounds: usize) -> Result<Table> {
 
 /// Each operation once, in the order of [`OPERATIONS`]; the book is left as it was.
 async fn once(site: &Site, round: usize) -> Result<[Duration; OPERATIONS.len()]> {
-    let created = async |number| {
-        let (answer, took) = site.api.timed(create(&site.book, Card(number))).await?;
-        anyhow::Ok((Request::new("DELETE", location(&answer)?), took))
-    };
-    let number = site.size + 1_000 + round;
-    let (delete, creation) = created(number).await?;
-    site.api.timed(delete).await?;
-    let (delete, again) = created(number).await?;
+    let card = Card(site.size + 1_000 + round);
+    let (answer, creation) = site.api.timed(create(&site.book, card)).await?;
+    let delete = Request::new("DELETE", location(&answer)?);
     let book = site.book.rsplit('/').next().unwrap_or_default();
     Ok([
         creation,
-        again,
         bare::create(&site.database.client, book, round).await?,
         site.api.timed(site.read(round)).await?.1,
         site.api.timed(site.list()).await?.1,

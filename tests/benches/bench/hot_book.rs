@@ -28,7 +28,7 @@ pub(crate) async fn measure(container: &Path, time: Duration) -> Result<Table> {
     let second = Api::start(container, &environment).await?;
     let mut table = Table::new(
         "Hot book: everybody writes to the same one",
-        "The embedded database runs one call at a time, in memory; on DynamoDB a transaction takes \
+        "The embedded database runs one call at a time, on a file in memory; on DynamoDB a transaction takes \
          longer, and less processor time of this machine.",
         ["measured", "cards a second", "p50 / p99 of a request"],
     );
