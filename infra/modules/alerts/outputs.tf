@@ -3,6 +3,14 @@ output "topic_arn" {
   value       = aws_sns_topic.alerts.arn
 }
 
+output "alarm_arns" {
+  description = "ARNs of the alarms that tell: of several that do so together, the composite one."
+  value = concat(
+    [for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.arn if length(alarm.alarm_actions) > 0],
+    [for alarm in aws_cloudwatch_composite_alarm.this : alarm.arn],
+  )
+}
+
 output "alerts" {
   description = "What is watched, by side and alert: \"rule\", \"alarm\", \"event\", or the reason why it is not there."
   value = { for side, alerts in local.watched : side => { for name, alert in alerts : name => coalesce(

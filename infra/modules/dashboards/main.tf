@@ -9,6 +9,16 @@ locals {
   across = 3
   width  = 24 / local.across
   height = 6
+
+  # Above the panels: whether something is wrong at all.
+  alarms = [for arns in [sort(var.alarms)] : {
+    type       = "alarm"
+    x          = 0
+    y          = 0
+    width      = 24
+    height     = 4
+    properties = { title = "Alarms", alarms = arns }
+  } if length(arns) > 0]
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
@@ -17,10 +27,10 @@ resource "aws_cloudwatch_dashboard" "this" {
   dashboard_body = jsonencode({
     start          = "-PT3H"
     periodOverride = "inherit"
-    widgets = [for number, panel in local.panels : {
+    widgets = concat(local.alarms, [for number, panel in local.panels : {
       type   = "metric"
       x      = number % local.across * local.width
-      y      = floor(number / local.across) * local.height
+      y      = sum(concat([0], local.alarms[*].height)) + floor(number / local.across) * local.height
       width  = local.width
       height = local.height
       properties = {
@@ -36,6 +46,6 @@ resource "aws_cloudwatch_dashboard" "this" {
           [{ label = metric.label, stat = metric.stat }],
         )]
       }
-    }]
+    }])
   })
 }

@@ -151,6 +151,14 @@ locals {
       ]
     }],
     [{
+      # Each task gives one sample a minute (Amazon ECS Developer Guide, "Service RUNNING task count").
+      title    = "Tasks on ${side}"
+      measures = "tasks"
+      metrics = [for service in ["api", "worker"] :
+        { namespace = "AWS/ECS", name = "CPUUtilization", dimensions = { ClusterName = "${var.name}-${side}", ServiceName = service }, stat = "SampleCount", label = service }
+      ]
+    }],
+    [{
       title    = "Metrics lost on ${side}"
       measures = "batches a minute"
       metrics  = [{ namespace = var.name, name = "${side}-metrics-dropped", dimensions = {}, stat = "Sum", label = "refused" }]

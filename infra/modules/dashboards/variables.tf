@@ -55,6 +55,18 @@ variable "alerts_topic" {
   nullable    = false
 }
 
+variable "alarms" {
+  description = "ARNs of the alarms to show above the panels."
+  type        = list(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = length(var.alarms) <= 100
+    error_message = "alarms must be 100 at most: a widget shows no more."
+  }
+}
+
 variable "log_groups" {
   description = "Names of the log groups of API and worker, on every target: where the saved queries look."
   type        = list(string)

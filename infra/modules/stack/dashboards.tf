@@ -10,6 +10,7 @@ module "dashboards" {
   table_name    = module.data.table_name
   queues        = local.queues
   alerts_topic  = element(split(":", module.alerts.topic_arn), 5)
+  alarms        = module.alerts.alarm_arns
 
   # The programs' alone: collectors and hosts write other lines.
   log_groups = flatten([for groups in local.log_groups : [for program in ["api", "worker"] : groups[program].name]])

@@ -40,6 +40,7 @@ CONTAINER_LOG = 233 + 26
 LINE_OVERHEAD = 26  # that CloudWatch adds to each line it counts
 SERIES = {"api": 371 + 5, "worker": 43 + 5}  # five are the scrape's own
 EMF_METRICS = 64  # at most, docs/METRICS.md
+ALARMS = {"lambda": (36, 2), "fargate": (15, 1), "ec2": (15, 1)}  # metrics that alarms look at; composite ones
 INSIGHTS_METRICS = 61  # a cluster 11; a service 15, its task family 10
 INSIGHTS_LOG = 2000  # bytes of a task in a minute
 ROUND_TRIP_MS = 5
@@ -261,6 +262,8 @@ def items(target, rps, environment=DEFAULT, request=None, price=None):
             + min(samples, 2 * GB) * price("amp-samples")
             + max(samples - 2 * GB, 0) * price("amp-samples-next")
         )
+    metrics, composites = ALARMS[target]
+    costs["alerts"] = metrics * price("alarm-metric") + composites * price("alarm-composite") + price("dashboard")
     # Kept for 14 days of 30.
     costs["logs"] = log_gb * (price("logs-gb") + 14 / 30 * price("logs-storage"))
     if nat:

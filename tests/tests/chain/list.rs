@@ -269,6 +269,41 @@ fn the_readme_says_how_each_alert_is_watched() {
     assert_eq!(rows, wanted);
 }
 
+/// What the bill says of the alarms that are about a target. AWS bills an alarm by the metrics it looks at, and one that
+/// is composed of others as one.
+fn is_billed(applied: &Applied, target: &str) {
+    let elsewhere = |alarm: &Value| {
+        let name = text(&alarm["AlarmName"]);
+        let others = TARGETS.iter().filter(|other| **other != target);
+        others
+            .into_iter()
+            .any(|other| name.ends_with(&format!(" on {other}")))
+    };
+    let of = |kind: &str| {
+        let alarms = list(&applied.watched["alarms"][kind]).iter();
+        alarms
+            .filter(|alarm| !elsewhere(alarm))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let metrics = of("MetricAlarms")
+        .iter()
+        .flat_map(|alarm| list(&alarm["Metrics"]))
+        .filter(|query| query.get("MetricStat").is_some() || query.get("Period").is_some())
+        .count();
+    let counted = format!("\"{target}\": ({metrics}, {})", of("CompositeAlarms").len());
+    let bill = repository().join("infra/tools/contact_manager_infra/bill.py");
+    let bill = fs::read_to_string(bill).unwrap();
+    assert!(bill.contains(&counted), "ALARMS wants {counted}");
+}
+
+#[test]
+fn the_bill_counts_the_alarms_of_containers() {
+    for target in ["fargate", "ec2"] {
+        is_billed(Applied::everywhere(), target);
+    }
+}
+
 #[test]
 fn a_second_plan_is_empty() {
     assert!(!Applied::everywhere().unsettled);
@@ -347,5 +382,6 @@ fn an_environment_on_lambda_alone_has_no_rule_and_asks_nothing_of_tasks() {
             .alarms()
             .contains(&"contact-manager dev P1 Down on lambda")
     );
+    is_billed(&applied, "lambda");
     assert!(!applied.unsettled);
 }

@@ -78,6 +78,22 @@ run "no_panel_lies_upon_another" {
   }
 }
 
+run "alarms_are_above_all_panels" {
+  command = plan
+  variables {
+    alarms = ["arn:aws:cloudwatch:eu-central-1:123456789012:alarm:b", "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:a"]
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].type == "alarm" && jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].properties.alarms[0] == var.alarms[1]
+    error_message = "The first widget shows the alarms, in an order that does not change."
+  }
+  assert {
+    condition     = min([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.y if widget.type == "metric"]...) == jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[0].height
+    error_message = "The panels begin below it."
+  }
+}
+
 run "queries_are_saved_under_the_environments_name_and_look_into_every_log" {
   command = plan
 
