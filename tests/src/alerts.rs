@@ -1,4 +1,4 @@
-//! The module `infra/modules/alerts`, applied alone to a simulated account.
+//! The modules `infra/modules/alerts` and `dashboards`, applied alone to a simulated account.
 
 use std::{
     fs,

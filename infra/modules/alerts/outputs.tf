@@ -6,7 +6,7 @@ output "topic_arn" {
 output "alarm_arns" {
   description = "ARNs of the alarms that tell: of several that do so together, the composite one."
   value = concat(
-    [for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.arn if length(alarm.alarm_actions) > 0],
+    [for key, single in local.single : aws_cloudwatch_metric_alarm.this[key].arn if !contains(keys(local.composite), single.of)],
     [for alarm in aws_cloudwatch_composite_alarm.this : alarm.arn],
   )
 }

@@ -98,10 +98,10 @@ fn wrong(alarms: &[Alarm], case: &Case, filling: Filling) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_alarm_fires_and_resolves_and_bears_what_is_below_its_threshold() {
     let account = tokio::task::spawn_blocking(Account::start);
-    let (account, recordings) = tokio::join!(account, Recordings::make());
+    let (account, recordings) = tokio::join!(account, Recordings::get());
     let account = account.unwrap();
-    are_what_the_cases_count_on(&recordings);
-    let cases = cases(&recordings, &account.workspace);
+    are_what_the_cases_count_on(recordings);
+    let cases = cases(recordings, &account.workspace);
 
     let name = |case: &Case| format!("{TITLE} {}", case.alarm);
     let tested: BTreeSet<_> = cases.iter().map(name).collect();

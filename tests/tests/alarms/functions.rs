@@ -23,10 +23,12 @@ use contacts_tests::worker::{OWNER, Site, record};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 const TABLE: &str = "contacts";
 const BOOKS: &str = "/v1/books";
+const CONTACTS: &str = "/v1/books/default/contacts";
 
 /// What anybody may ask for, and nothing else is about.
 const DOCUMENT: &str = "/openapi.json";
@@ -63,6 +65,11 @@ impl Recording {
             let values = values.iter().map(|(value, count)| (*value, count * times));
             samples.put(metric, at, values);
         }
+    }
+
+    /// The metrics that it speaks of.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = &Metric> {
+        self.0.iter().map(|(metric, _)| metric)
     }
 
     /// All that it says of a metric.
@@ -151,9 +158,31 @@ impl Api {
 
     /// What it writes of one request with this token, which gets this status.
     async fn record_with(&self, token: &str, status: u16) -> Recording {
+        let ask = async || assert_eq!(self.ask_with(token).await.status, status);
+        self.record_while(ask).await
+    }
+
+    /// What it writes of a contact that is created while another write holds the book.
+    async fn record_conflict(&self) -> Recording {
+        let rule = Rule::new(Fault::TransactionConflict).times(1);
+        self.faults.inject(rule.on("TransactWriteItems"));
+        let create = Request::new("POST", CONTACTS).header("host", "contacts.example");
+        let create =
+            create.json(&json!({"@type": "Card", "version": "1.0", "name": {"full": "Ada"}}));
+        let create = create.bearer(&self.token);
+        let ask = async || assert_eq!(self.alb.send(create.clone()).await.status, 201);
+        self.record_while(ask).await
+    }
+
+    /// What it writes of requests until there are too many.
+    async fn record_limit(&self) -> Recording {
+        self.record_while(async || while self.ask().await.status != 429 {})
+            .await
+    }
+
+    async fn record_while(&self, ask: impl AsyncFnOnce()) -> Recording {
         let before = self.written().await;
-        let answer = self.ask_with(token).await;
-        assert_eq!(answer.status, status, "{}", self.sandboxes.output());
+        ask().await;
         self.written().await;
         let mut lines = self.sandboxes.output().lines().split_off(before);
         lines.retain(|line| !line.text.contains(DOCUMENT));
@@ -186,6 +215,8 @@ pub(crate) struct Recordings {
     pub(crate) slow: Recording,
     pub(crate) throttled: Recording,
     pub(crate) refused: Recording,
+    pub(crate) conflicted: Recording,
+    pub(crate) limited: Recording,
     pub(crate) with_cache: Recording,
     pub(crate) without_cache: Recording,
     pub(crate) job_done: Recording,
@@ -195,13 +226,39 @@ pub(crate) struct Recordings {
 }
 
 impl Recordings {
-    pub(crate) async fn make() -> Self {
+    /// Made once for all tests of this program.
+    pub(crate) async fn get() -> &'static Self {
+        static ALL: OnceCell<Recordings> = OnceCell::const_new();
+        ALL.get_or_init(Self::make).await
+    }
+
+    pub(crate) fn all(&self) -> [&Recording; 13] {
+        [
+            &self.answered,
+            &self.failed,
+            &self.slow,
+            &self.throttled,
+            &self.refused,
+            &self.conflicted,
+            &self.limited,
+            &self.with_cache,
+            &self.without_cache,
+            &self.job_done,
+            &self.job_failed,
+            &self.told_soon,
+            &self.told_late,
+        ]
+    }
+
+    async fn make() -> Self {
         let patience = Duration::from_secs(30);
         let api = Api::start(&[], patience).await;
         let answered = api.record().await;
         let refused = api.record_with(STRANGER, 401).await;
         api.faults.inject(Rule::new(Fault::Throttle).times(1));
         let throttled = api.record().await;
+        api.faults.clear();
+        let conflicted = api.record_conflict().await;
         api.faults.clear();
         api.faults.inject(Rule::new(Fault::InternalServerError));
         let failed = api.record_with(&api.token, 503).await;
@@ -216,6 +273,9 @@ impl Recordings {
             gate.open();
         };
         let (slow, ()) = tokio::join!(api.record(), wait);
+
+        let few = Api::start(&[("CONTACTS_RATE_LIMIT", "1")], patience).await;
+        let limited = few.record_limit().await;
 
         let redis = Redis::start().await.unwrap();
         let url = redis.url();
@@ -243,6 +303,8 @@ impl Recordings {
             slow,
             throttled,
             refused,
+            conflicted,
+            limited,
             with_cache,
             without_cache,
             job_done: verifier.verifies(book, "succeeded").await,

@@ -9,4 +9,5 @@ mod account;
 mod cases;
 mod emails;
 mod functions;
+mod panels;
 mod table;

@@ -35,6 +35,7 @@ async fn an_api_that_cannot_start_is_told_by_email_and_so_is_its_return() {
         "Threshold: 1",
         "Cause:",
         "RUNBOOKS/down.md",
+        "#dashboards/dashboard/contact-manager-dev\n",
         "make silence ENV=dev ALERT=Down",
     ] {
         assert!(way.email.body.contains(part), "{part}: {}", way.email.body);
