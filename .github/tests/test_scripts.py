@@ -192,6 +192,17 @@ class Sections(Scripts):
         self.assertIn("\n  + a\n", text)
         self.assertNotIn("Refreshing", text)
 
+    def test_do_not_show_the_secret_of_the_site(self):
+        (self.root / "dev.txt").write_text(
+            '      + "CONTACTS_SITE_SECRET" = "first-secret"\n      + "CONTACTS_TABLE" = "contacts"\n'
+            '      {\n        + name  = "CONTACTS_SITE_SECRET"\n        + value = "second-secret"\n      },\n'
+            '      {\n        + name  = "CONTACTS_TABLE"\n        + value = "shown"\n      },\n'
+        )
+        text = self.passes("sections", "dev.txt")
+        self.assertNotIn("-secret", text)
+        self.assertIn('"contacts"', text)
+        self.assertIn('"shown"', text)
+
     def test_fit_into_a_comment_together(self):
         names = []
         for name in ("dev.txt", "staging.txt", "prod.txt"):

@@ -56,8 +56,9 @@ resource "aws_elasticache_replication_group" "this" {
   subnet_group_name  = aws_elasticache_subnet_group.this.name
   security_group_ids = [aws_security_group.this.id]
 
-  snapshot_retention_limit   = 0
-  auto_minor_version_upgrade = true
+  snapshot_retention_limit = 0
+  # A version is raised here. Were AWS to raise it, the next plan would go back to this one, by a new cache.
+  auto_minor_version_upgrade = false
   # A change that waits for the maintenance window is one that nobody expects any more.
   apply_immediately = true
 }

@@ -99,7 +99,20 @@ data "aws_iam_policy_document" "apply" {
     }
   }
 
-  # Jobs of one environment keep their hands off the states of the others, and all off the bucket itself.
+  # Jobs of one environment keep their hands off what bears the name of another one. (One whose name begins like
+  # another's is not told apart from that.)
+  dynamic "statement" {
+    for_each = length(local.others[each.key]) > 0 ? [true] : []
+
+    content {
+      sid       = "OthersAlone"
+      effect    = "Deny"
+      actions   = ["dynamodb:*", "ecs:*", "elasticache:*", "lambda:*", "s3:*", "secretsmanager:*", "sns:*", "sqs:*", "ssm:*"]
+      resources = local.others[each.key]
+    }
+  }
+
+  # And off the states of the others, and all off the bucket itself.
   dynamic "statement" {
     for_each = length(var.environments) > 1 ? [true] : []
 

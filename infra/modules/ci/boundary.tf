@@ -4,6 +4,19 @@
 locals {
   # What is named exactly like the environment, or begins with it.
   own = { for environment in var.environments : environment => "${var.name}-${environment}" }
+
+  # What another environment cannot do without, and bears its name.
+  others = { for mine, name in local.own : mine => flatten([for other, theirs in local.own : [
+    "arn:${local.partition}:dynamodb:*:${local.account}:table/${theirs}-*",
+    "arn:${local.partition}:ecs:*:${local.account}:*/${theirs}-*",
+    "arn:${local.partition}:elasticache:*:${local.account}:*:${theirs}*",
+    "arn:${local.partition}:lambda:*:${local.account}:function:${theirs}-*",
+    "arn:${local.partition}:s3:::${theirs}-*",
+    "arn:${local.partition}:secretsmanager:*:${local.account}:secret:${theirs}/*",
+    "arn:${local.partition}:sns:*:${local.account}:${theirs}-*",
+    "arn:${local.partition}:sqs:*:${local.account}:${theirs}-*",
+    "arn:${local.partition}:ssm:*:${local.account}:parameter/${var.name}/${other}/*",
+  ] if other != mine && !startswith("${name}-", "${theirs}-")]) }
 }
 
 resource "aws_iam_policy" "boundary" {

@@ -5,10 +5,9 @@ data "aws_region" "current" {}
 
 data "aws_availability_zones" "open" {
   #checkov:skip=CKV_AWS_394:az_count says how many are used, in the order of their names, which new ones come after
-  state            = "available"
   exclude_zone_ids = var.exclude_zone_ids
 
-  # Local and Wavelength zones have to be opted into, and no load balancer of ours belongs there.
+  # Whatever their state: subnets stay where they are while a zone is lost. Local and Wavelength zones have to be opted into, and no load balancer of ours belongs there.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]

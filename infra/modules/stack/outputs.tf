@@ -28,6 +28,7 @@ output "traffic" {
     function_names    = try(module.functions[0].function_names, {})
     alias             = try(module.functions[0].alias, null)
     requests_per_task = var.containers.api.requests_per_task
+    most_tasks        = { api = var.containers.api.max, worker = var.containers.worker.max }
   }
 
   precondition {

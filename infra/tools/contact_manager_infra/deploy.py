@@ -48,7 +48,7 @@ def run(environment, terraform, yes, times):
     lock.take()
     terraform.tick = lock.renew
     try:
-        refuse_between_two_sides(environment, aws.parameter.find())
+        refuse_between_two_sides(environment, aws.parameter.read())
         before, ran = deployment, tasks.definitions(deployment, aws)
         try:
             deployment = bring(environment, terraform, yes, times, before, aws, lock, ran)
@@ -72,11 +72,13 @@ def run(environment, terraform, yes, times):
 
 def bring(environment, terraform, yes, times, before, aws, lock, ran):
     """Applies the release, gives it to its callers, and returns what is deployed then."""
+    rollouts = [Rollout(aws, Side(before, aws, target)) for target in CONTAINERS]
+    begun = set().union(*(rollout.begun() for rollout in rollouts))
     try:
         apply(environment, terraform, yes, confirmed=lock.renew)
     except TerraformFailed:
-        for target in CONTAINERS:
-            if reason := Rollout(aws, Side(before, aws, target)).failure():
+        for rollout in rollouts:
+            if reason := rollout.failure(begun):
                 raise RolledBack(reason) from None
         raise
     deployment = applied(environment, terraform)
@@ -114,7 +116,7 @@ def make_ready(environment, terraform):
 
 def refuse_between_two_sides(environment, traffic):
     """While a switch moves the traffic, a new version would come to two sides, and nobody looks at either."""
-    begun = traffic and traffic.switch
+    begun = traffic.switch
     if begun and begun["step"] == "weights":
         weights = ", ".join(f"{target} {weight} %" for target, weight in traffic.weights.items() if weight)
         raise Refused(

@@ -34,6 +34,8 @@ class Deployment:
     alias: str
     # What the services scale on: this many requests of a minute are one task's share.
     requests_per_task: float
+    # How many tasks a service may have.
+    most_tasks: dict
     # The image and the zips.
     release: dict
 
@@ -60,6 +62,7 @@ class Deployment:
                 functions=value["function_names"] or {},
                 alias=value["alias"],
                 requests_per_task=value.get("requests_per_task", 1000),
+                most_tasks=value.get("most_tasks") or {},
                 release=outputs.get("release") or {},
             )
         except (AttributeError, KeyError, TypeError) as error:

@@ -56,12 +56,20 @@ def announce(environment, resources):
     text = f"{environment}: this deletes {len(resources)} resources"
     if tables:
         text += f", and with table {', '.join(tables)} every contact in it"
-    kept = [
-        f"{'a backup of ' * (each['type'] == 'aws_dynamodb_table')}{_name(each)} (for {days} days)"
-        for each in resources
-        if (days := lingers(each))
-    ]
+    keys = {each["values"].get("arn"): lingers(each) for each in resources if each["type"] == "aws_kms_key"}
+    kept = [_kept(each, days, keys) for each in resources if (days := lingers(each))]
     return f"{text}. " + (f"These stay: {'; '.join(kept)}." if kept else "Nothing stays.")
+
+
+def _kept(resource, days, keys):
+    if resource["type"] != "aws_dynamodb_table":
+        return f"{_name(resource)} (for {days} days)"
+    encryption = resource["values"].get("server_side_encryption") or [{}]
+    key = encryption[0].get("kms_key_arn")
+    if key and (until := keys.get(key)):
+        # Without its key, which goes as well, nobody can read it.
+        return f"a backup of {_name(resource)} (for {min(days, until)} days, if you cancel the deletion of its key before)"
+    return f"a backup of {_name(resource)} (for {days} days)"
 
 
 def protected(resource, aws):

@@ -34,12 +34,19 @@ class Rollout:
                 return f"{tasks} tasks of {self.side.target}'s {name} run, and its deployment is not complete"
         return None
 
-    def failure(self):
-        """Why a service does not run its newest task definition, if ECS has given it up; or None."""
+    def begun(self):
+        """The deployment of each service that is the newest now."""
+        return {_primary(service)["id"] for service in self.side.services().values()}
+
+    def failure(self, before=frozenset()):
+        """Why a service does not run its newest task definition, if ECS has given it up; or None. A service whose
+        deployment was there `before` has not been asked to run it."""
         for name, service in self.side.services().items():
             primary = _primary(service)
             newest = self.newest(primary)
             given_up = [each for each in service["deployments"] if each.get("rolloutState") == "FAILED"]
+            if primary["id"] in before and not given_up:
+                continue
             if primary["taskDefinition"] == newest and not given_up:
                 continue
             wanted, running = _revision(newest), _revision(primary["taskDefinition"])

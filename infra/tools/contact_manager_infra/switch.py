@@ -176,6 +176,14 @@ class Switch:
             raise Refused(self.pending(without))
         # The new side must be able to take the traffic, and the old one to take it back.
         needed = Side(self.deployment, self.aws, self.old).running()
+        most = self.deployment.most_tasks
+        short = [name for name, count in needed.items() if self.new in CONTAINERS and count > most.get(name, count)]
+        if short and not begun.switch:
+            raise Refused(
+                f"{self.old} has work for {needed[short[0]]} tasks of {short[0]}, and there may be {most[short[0]]}: raise "
+                f"containers.{short[0]}.max in infra/environments/{self.environment}/main.tf and run "
+                f"make deploy ENV={self.environment} first"
+            )
         desired = {side: needed for side in (self.old, self.new) if side in CONTAINERS and needed}
         self.note("prepare", standby=[self.new], desired=desired)
         try:

@@ -73,7 +73,10 @@ class TrafficParameter:
     def read(self):
         if traffic := self.find():
             return traffic
-        raise Failed(f"the parameter {self.name} is missing: run make deploy")
+        # An apply would write the wish there, and take the side away that has the traffic.
+        raise Failed(
+            f"the parameter {self.name}, which says where the traffic goes, is missing: see docs/RUNBOOKS/stuck-switch.md"
+        )
 
     def write(self, traffic):
         self.ssm.put_parameter(Name=self.name, Value=traffic.text(), Overwrite=True)

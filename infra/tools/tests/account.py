@@ -169,10 +169,17 @@ class Account:
         for service in ecs.describe_services(cluster=cluster, services=["api", "worker"])["services"]:
             name = service["serviceName"]
             new = self.define(target, name)
-            if name != self.given_up:
+            if name == self.given_up:
+                self.go_back(target, name)
+            else:
                 ecs.update_service(cluster=cluster, service=name, taskDefinition=new)
             ecs.deregister_task_definition(taskDefinition=self.owned[target, name])
             self.owned[target, name] = new
+
+    def go_back(self, target, name):
+        """ECS gives up a deployment, and another one brings back what ran before."""
+        cluster = f"contact-manager-dev-{target}"
+        self.aws("ecs").update_service(cluster=cluster, service=name, forceNewDeployment=True)
 
     def _remove(self, target):
         if target == "lambda":

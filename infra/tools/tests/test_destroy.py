@@ -1,8 +1,20 @@
 import unittest
 
 from account import BUCKET
+from contact_manager_infra import destroy
 from running import setUpModule  # noqa: F401
 from world import Failure, World
+
+
+class Announces(unittest.TestCase):
+    def test_a_backup_of_the_table_for_as_long_as_its_key_can_be_brought_back(self):
+        recovery = [{"enabled": True}]
+        key = {"type": "aws_kms_key", "values": {"arn": "arn:key", "description": "all", "deletion_window_in_days": 30}}
+        for arn, said in (("arn:key", "(for 30 days, if you cancel the deletion of its key before)"), ("", "(for 35 days)")):
+            table = {"name": "contacts", "point_in_time_recovery": recovery}
+            table["server_side_encryption"] = [{"kms_key_arn": arn}]
+            text = destroy.announce("prod", [key, {"type": "aws_dynamodb_table", "values": table}])
+            self.assertIn(f"a backup of dynamodb table contacts {said}", text)
 
 
 class Destroys(unittest.TestCase):

@@ -116,6 +116,19 @@ class ReleasesFunctions(Case):
 
 
 class ReplacesContainers(Case):
+    def test_and_blames_ecs_for_no_trouble_of_terraforms(self):
+        world = World(self, live="fargate")
+
+        def fails_before_the_service(command, _plan):
+            if command == "apply":
+                world.define("fargate", "api")
+                raise Failure("the firewall could not be changed")
+
+        world.before_terraform = fails_before_the_service
+        result = self.deploy(world, f"--image={OTHER}")
+        self.assertEqual(result.code, 1, result)
+        self.assertNotIn("went back", result.text)
+
     def test_and_tells_why_ecs_went_back_to_the_old_ones(self):
         for fails in (True, False):
             with self.subTest("terraform fails" if fails else "terraform does not notice"):
@@ -124,6 +137,7 @@ class ReplacesContainers(Case):
                 def circuit_breaker(command, _plan):
                     if command == "apply":
                         world.define("fargate", "api")
+                        world.go_back("fargate", "api")
                         if fails:
                             raise Failure("the new tasks of api did not stay up")
 

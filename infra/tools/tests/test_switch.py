@@ -87,6 +87,16 @@ class SwitchesBetweenAllTargets(SwitchCase):
                 self.assertEqual(found, [{}, wanted, wanted, wanted, {}, {}])
 
 
+    def test_nothing_begins_where_fewer_tasks_are_allowed_than_functions_do_the_work_of(self):
+        world = self.world()
+        world.requests("lambda", 4500, minutes=-3)
+        before = world.actions()
+        result = world.switch("fargate")
+        self.assertEqual(result.code, 4, result)
+        self.assertIn("lambda has work for 5 tasks of api, and there may be 4: raise containers.api.max in", result.text)
+        self.assertEqual(world.actions(), before)
+
+
 class GoesBackAtTheFirstSignOfTrouble(SwitchCase):
     def assert_rolled_back(self, world, result, reason, before):
         self.assertEqual(result.code, 3, result)

@@ -199,6 +199,7 @@ class World(Account):
             "service_names": {target: {"api": "api", "worker": "worker"} for target in containers},
             "function_names": functions if "lambda" in self.sides else {},
             "alias": ALIAS,
+            "most_tasks": {"api": 4, "worker": 4},
         }
         return {
             "traffic": {"value": traffic, "sensitive": True},

@@ -220,6 +220,20 @@ run "an_environment_leaves_the_states_of_the_others_alone" {
   }
 }
 
+run "an_environment_leaves_what_bears_the_name_of_another_alone" {
+  assert {
+    condition = alltrue([
+      for theirs in ["table/contact-manager-prod-*", "function:contact-manager-staging-*", "parameter/contact-manager/prod/*", "secret:contact-manager-staging/*"] :
+      anytrue([for resource in flatten([for statement in data.aws_iam_policy_document.apply["dev"].statement : tolist(statement.resources) if statement.sid == "OthersAlone"]) : endswith(resource, theirs)])
+    ])
+    error_message = "Tables, functions, parameters and secrets of the others are denied."
+  }
+  assert {
+    condition     = !strcontains(jsonencode([for statement in data.aws_iam_policy_document.apply["dev"].statement : statement.resources if statement.sid == "OthersAlone"]), "-dev-")
+    error_message = "Its own are not."
+  }
+}
+
 run "a_single_environment_has_no_others" {
   variables {
     environments = ["prod"]
