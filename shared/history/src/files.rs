@@ -14,8 +14,8 @@ pub(crate) const TRIES: usize = 5;
 /// to look anew.
 pub(crate) async fn read(objects: &Objects, names: &[String]) -> Result<Option<Points>, Error> {
     let mut all = Points::default();
-    let mut files = stream::iter(names)
-        .map(|name| read_one(objects, name))
+    let mut files = stream::iter(names.to_vec())
+        .map(|name| read_one(objects.clone(), name))
         .buffer_unordered(PARALLEL);
     while let Some(points) = files.try_next().await? {
         match points {
@@ -26,11 +26,11 @@ pub(crate) async fn read(objects: &Objects, names: &[String]) -> Result<Option<P
     Ok(Some(all))
 }
 
-async fn read_one(objects: &Objects, name: &str) -> Result<Option<Vec<Point>>, Error> {
-    let Some(bytes) = objects.get(name).await? else {
+async fn read_one(objects: Objects, name: String) -> Result<Option<Vec<Point>>, Error> {
+    let Some(bytes) = objects.get(&name).await? else {
         return Ok(None);
     };
-    let points = parquet::read(&bytes).map_err(|_| Error::Damaged(name.to_owned()))?;
+    let points = parquet::read(&bytes).map_err(|_| Error::Damaged(name))?;
     Ok(Some(points))
 }
 

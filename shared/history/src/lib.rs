@@ -26,6 +26,8 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use contacts_settings::Settings;
+use contacts_telemetry::System;
+use tokio::sync::watch;
 
 pub use cloudwatch::CloudWatchError;
 pub use compact::{Compacted, MINUTE_DAYS};
@@ -33,7 +35,7 @@ pub use objects::{Objects, ObjectsError};
 pub use point::{Figure, Point, Points};
 pub use read::{MOST_POINTS, Step};
 pub use record::Recorder;
-pub use task::{random_task, task_of_ecs};
+pub use task::task_name;
 
 use cloudwatch::CloudWatch;
 
@@ -99,10 +101,21 @@ impl History {
         }
     }
 
-    /// What writes the minutes of this process, if there is a store.
+    /// What makes the minutes of a process and writes them, if there is a store.
     #[must_use]
     pub fn recorder(&self, target: &str, task: &str) -> Option<Recorder> {
         let objects = self.objects.clone()?;
         Some(Recorder::new(objects, target, task))
+    }
+
+    /// Writes the minutes of this process until `stopped`, if there is a store.
+    pub async fn record(&self, system: System, mut stopped: watch::Receiver<bool>) {
+        if let Some(recorder) = self.recorder(system.target(), system.task()) {
+            let stop = async move {
+                // Without a sender the process ends as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            recorder.run(system, stop).await;
+        }
     }
 }

@@ -43,7 +43,7 @@ impl ObjectsError {
 }
 
 /// The result of an operation.
-pub type Result<T> = std::result::Result<T, ObjectsError>;
+pub(crate) type Result<T> = std::result::Result<T, ObjectsError>;
 
 impl Objects {
     /// The store that `url` names; `sdk` says how S3 is reached. Calls nothing yet.

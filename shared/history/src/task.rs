@@ -17,9 +17,17 @@ struct Metadata {
     task_arn: String,
 }
 
+/// The name of this process in the history: of a task of ECS its id, else a random one.
+pub async fn task_name() -> String {
+    let of_ecs = match std::env::var("ECS_CONTAINER_METADATA_URI_V4") {
+        Ok(address) => task_of_ecs(&address).await,
+        Err(_) => None,
+    };
+    of_ecs.unwrap_or_else(random_task)
+}
+
 /// A name that no other process has.
-#[must_use]
-pub fn random_task() -> String {
+fn random_task() -> String {
     let mut bits = [0; 8];
     // Without randomness the point numbers, which are random too, would not hold either: the process id is as
     // good as it gets.
@@ -31,7 +39,7 @@ pub fn random_task() -> String {
 
 /// The id of this task, from the address in `ECS_CONTAINER_METADATA_URI_V4` (Amazon ECS Developer Guide, "Task
 /// metadata endpoint version 4"). None if there is no answer.
-pub async fn task_of_ecs(address: &str) -> Option<String> {
+async fn task_of_ecs(address: &str) -> Option<String> {
     let ask = async {
         let request = HttpRequest::get(format!("{address}/task")).ok()?;
         let answer = crate::aws::connector().call(request).await.ok()?;

@@ -44,6 +44,12 @@ impl From<contacts_events::Error> for StepError {
     }
 }
 
+impl From<contacts_history::Error> for StepError {
+    fn from(error: contacts_history::Error) -> Self {
+        Self::Again(error.into())
+    }
+}
+
 impl From<QueueError> for StepError {
     fn from(error: QueueError) -> Self {
         Self::Again(error.into())
@@ -68,6 +74,7 @@ macro_rules! kinds {
 
 kinds! {
     anniversaries,
+    compact_history,
     delete_book,
     purge,
     reindex_book,

@@ -78,6 +78,11 @@ impl Runner {
         Self { jobs }
     }
 
+    /// The jobs.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
     /// The queue that it hands jobs on to.
     pub fn queue(&self) -> &Queue {
         self.jobs.queue()
