@@ -10,8 +10,6 @@ mod read;
 mod thrift;
 mod write;
 
-use crate::point::{Figure, Point};
-
 pub(crate) use read::read;
 pub(crate) use write::write;
 
@@ -76,6 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::point::{Figure, Point};
 
     fn points() -> impl Strategy<Value = Vec<Point>> {
         let figures = prop::collection::vec(

@@ -1,6 +1,5 @@
 //! What answers, and the history of figures.
 
-use std::collections::BTreeMap;
 
 use axum::{extract::State, response::Response};
 use contacts_history::{Figure, MOST_POINTS, Point, Step};
@@ -188,7 +187,7 @@ pub(crate) struct SeriesView {
     /// How many readings, or invocations of a function, a point is made of.
     samples: Vec<i64>,
     /// The columns by name, those without any value left out; null where only this point has none.
-    #[schema(value_type = BTreeMap<String, Vec<Option<f64>>>)]
+    #[schema(value_type = std::collections::BTreeMap<String, Vec<Option<f64>>>)]
     figures: Map<String, Value>,
 }
 
