@@ -29,9 +29,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Jobs)> {
     let topic = Topic::Own(Own::new(settings.oidc.is_none()));
     let cache = Cache::of(settings, &in_process(&engine));
     let history = match settings.history.objects {
-        Some(ObjectsUrl::S3 { .. }) => {
-            History::open(settings, &contacts_store::sdk_config().await)
-        }
+        Some(ObjectsUrl::S3 { .. }) => History::open(settings, &contacts_store::sdk_config().await),
         _ => History::open(settings, &in_process(&engine)),
     };
     let jobs = Jobs::open(store, cache, queue, topic).with_history(history);

@@ -1,6 +1,5 @@
 //! What answers, and the history of figures.
 
-
 use axum::{extract::State, response::Response};
 use contacts_history::{Figure, MOST_POINTS, Point, Step};
 use contacts_telemetry::System;
