@@ -31,6 +31,10 @@ async fn record(app: &TestApp, task: &str, from: Timestamp, minutes: i64) {
             ..Reading::default()
         };
         recorder.see(from + minute.minutes(), &reading);
+        // No more than an hour can wait.
+        if minute % 50 == 0 {
+            recorder.write().await.unwrap();
+        }
     }
     recorder.close();
     recorder.write().await.unwrap();
@@ -178,16 +182,20 @@ async fn an_answer_that_no_function_could_give_is_refused() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_503_and_names_nothing() {
+async fn a_store_that_fails_and_a_file_that_is_damaged_are_told_without_names() {
     let me = somebody().await;
-    record(&me.app, "one", begin(), 2).await;
-    // A file in the place of a folder.
-    let minutes = me.app.objects().join("system/minutes");
-    std::fs::remove_dir_all(&minutes).unwrap();
-    let name = format!("{}", begin().strftime("%Y-%m-%dT%H"));
-    std::fs::create_dir_all(minutes.join(&name).join("one-0.parquet")).unwrap();
-    std::fs::write(minutes.join(&name).join("one-1.parquet"), b"x").unwrap();
-    let answer = me.get(&format!("{HISTORY}?from={}&step=1h", begin())).await;
-    let said = problem(&answer, 500, "internal");
-    assert!(!said.to_string().contains("parquet"), "{said}");
+    let hour = begin().strftime("%Y-%m-%dT%H").to_string();
+    let folder = me.app.objects().join("system/minutes").join(hour);
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("one-1.parquet");
+    let path = format!("{HISTORY}?from={}&step=1h", begin());
+    // What looks like a file and cannot be read.
+    std::os::unix::fs::symlink("/", &file).unwrap();
+    let away = me.get(&path).await;
+    let away = (problem(&away, 503, "unavailable"), away.first("retry-after").is_some());
+    assert!(away.1 && !away.0.to_string().contains("parquet"), "{away:?}");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, b"PAR1").unwrap();
+    let damaged = problem(&me.get(&path).await, 500, "internal");
+    assert!(!damaged.to_string().contains("parquet"), "{damaged}");
 }

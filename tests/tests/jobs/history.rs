@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use contacts_history::{Figure, History, Point, Step};
+use contacts_history::{Figure, History, Objects, Point, Step};
 use contacts_jobs::Message;
 use contacts_settings::{Door, Settings, Strings};
 use contacts_store::JobState;
@@ -244,4 +244,43 @@ async fn the_minutes_of_functions_come_from_cloudwatch() {
     );
     let hours = all(&history, Step::Hour).await;
     assert_eq!(hours[0].get(Figure::Calls), Some(4.0));
+}
+
+/// A question that somebody may ask of the files, without this service.
+const QUESTION: &str = r#"
+import duckdb, sys
+rows = duckdb.sql(f"""
+    select task, target, count(*), sum(samples), max(cpu_max), sum(network_sent_bytes), count(calls),
+        min(time)::varchar
+    from read_parquet('{sys.argv[1]}/system/{sys.argv[2]}/*/*.parquet')
+    group by all order by task
+""").fetchall()
+print(rows)
+"#;
+
+#[tokio::test]
+async fn other_programs_read_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = History::new(Objects::folder(dir.path()), 400);
+    record(&history, "a", 50).await;
+    record(&history, "b", 20).await;
+    let ask = |folder: &str| {
+        let python = contacts_tests::tools::program(&["duckdb-python"]).unwrap();
+        let mut python = std::process::Command::new(python);
+        let answer = python.args(["-c", QUESTION]).arg(dir.path()).arg(folder);
+        let answer = answer.output().unwrap();
+        let why = String::from_utf8_lossy(&answer.stderr);
+        assert!(answer.status.success(), "{why}");
+        String::from_utf8(answer.stdout).unwrap()
+    };
+    let begin = hour().strftime("%Y-%m-%d %H:%M:%S");
+    let of = |task: &str, points: u32, samples: u32| {
+        format!("('{task}', 'container', {points}, {samples}, 0.25, None, 0, '{begin}')")
+    };
+    let minutes = format!("[{}, {}]\n", of("a", 50, 50), of("b", 20, 20));
+    assert_eq!(ask("minutes"), minutes);
+    history.compact(Timestamp::now()).await.unwrap();
+    assert_eq!(ask("hours"), minutes);
+    let hours = format!("[{}, {}]\n", of("a", 1, 50), of("b", 1, 20));
+    assert_eq!(ask("days"), hours);
 }
