@@ -13,10 +13,9 @@ pub(super) const KIND: Kind = Kind {
     name: "compact-history",
     is_for_everybody: false,
     is_stoppable: true,
-    step,
 };
 
-fn step<'a>(jobs: &'a Jobs, _: &'a Job) -> BoxFuture<'a, Step> {
+pub(super) fn step<'a>(jobs: &'a Jobs, _: &'a Job) -> BoxFuture<'a, Step> {
     async move {
         let done = jobs.history().compact(Timestamp::now()).await?;
         Ok(Progress {
