@@ -192,8 +192,14 @@ async fn a_store_that_fails_and_a_file_that_is_damaged_are_told_without_names() 
     // What looks like a file and cannot be read.
     std::os::unix::fs::symlink("/", &file).unwrap();
     let away = me.get(&path).await;
-    let away = (problem(&away, 503, "unavailable"), away.first("retry-after").is_some());
-    assert!(away.1 && !away.0.to_string().contains("parquet"), "{away:?}");
+    let away = (
+        problem(&away, 503, "unavailable"),
+        away.first("retry-after").is_some(),
+    );
+    assert!(
+        away.1 && !away.0.to_string().contains("parquet"),
+        "{away:?}"
+    );
     std::fs::remove_file(&file).unwrap();
     std::fs::write(&file, b"PAR1").unwrap();
     let damaged = problem(&me.get(&path).await, 500, "internal");

@@ -20,7 +20,7 @@ use uuid::Uuid;
 async fn bucket(moto: &Moto) -> String {
     let name = format!("b{}", Uuid::new_v4().simple());
     moto.bucket(&name).await.unwrap();
-    format!("s3://{name}/some/prefix")
+    format!("s3://{name}")
 }
 
 fn history(url: &str, sdk: &SdkConfig) -> History {
@@ -67,7 +67,7 @@ async fn all(history: &History, step: Step) -> Vec<Point> {
 async fn faults_of_s3_lose_and_double_nothing() {
     let moto = moto::shared().await;
     let (faults, through) = moto.behind_faults(7).await.unwrap();
-    let url = bucket(&moto).await;
+    let url = format!("{}/some/prefix", bucket(&moto).await);
     let (plain, faulty) = (
         history(&url, &moto.config()),
         history(&url, &through.config()),
