@@ -204,11 +204,11 @@ pub fn without_figures(path: &str, response: &Response) -> Response {
     if let Ok(mut body) = response.json() {
         blank(&mut body);
         plain.body = body.to_string().into_bytes();
-        let length = plain.body.len().to_string();
-        for (name, value) in &mut plain.headers {
-            if name.eq_ignore_ascii_case("content-length") {
-                *value = length.clone().into_bytes();
-            }
+    }
+    // An answer to HEAD has the length of the body that it leaves out.
+    for (name, value) in &mut plain.headers {
+        if name.eq_ignore_ascii_case("content-length") {
+            *value = b"<length>".to_vec();
         }
     }
     plain

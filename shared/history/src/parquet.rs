@@ -1,4 +1,4 @@
-//! Points as Parquet files, which DuckDB, Athena, pandas and others read as they are.
+//! Points as Parquet files, which `DuckDB`, Athena, pandas and others read as they are.
 //!
 //! What is written is the simplest that the format allows: one row group, one page for each column, plain
 //! encoding, no compression. What is read is what was written here. The crate `parquet` does all of it and

@@ -221,7 +221,7 @@ impl Recorder {
             match written {
                 Ok(()) => run.waiting = 0,
                 Err(error) => {
-                    if self.failures % LOGGED == 0 {
+                    if self.failures.is_multiple_of(LOGGED) {
                         let failures = self.failures + 1;
                         tracing::warn!(%error, failures, "minutes of the history wait to be written");
                     }

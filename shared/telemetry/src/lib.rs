@@ -24,7 +24,7 @@ pub use record::{
     CacheOperation, CacheOutcome, InFlight, Outcome, StepOutcome, auth_failure, build_info,
     cache_operation, cache_up, cold_start, dynamodb_call, dynamodb_conflict, dynamodb_retry,
     dynamodb_throttle, dynamodb_units, event_failed, event_sent, history_write, http_in_flight,
-    http_request, job_ended, job_step, queue_failure, queue_message, rate_limited,
+    http_request, job_ended, job_step, queue_failure, queue_message, rate_limited, system_figures,
 };
 
 pub use system::{Reading, System};

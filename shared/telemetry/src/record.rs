@@ -7,12 +7,8 @@ use crate::names::{
     DYNAMODB_CONFLICTS, DYNAMODB_DURATION, DYNAMODB_RETRIES, DYNAMODB_THROTTLES, DYNAMODB_UNITS,
     EVENTS_AGE, EVENTS_FAILED, EVENTS_SENT, HISTORY_WRITES, HTTP_DURATION, HTTP_IN_FLIGHT,
     HTTP_REQUESTS, JOB_STEP_DURATION, JOB_STEPS, JOBS_ENDED, QUEUE_FAILURES, QUEUE_MESSAGES,
-    RATE_LIMITED,
-};
-#[cfg(feature = "machine")]
-use crate::names::{
-    SYSTEM_CPU, SYSTEM_DISK_SIZE, SYSTEM_DISK_USED, SYSTEM_MEMORY_LIMIT, SYSTEM_MEMORY_USED,
-    SYSTEM_NETWORK,
+    RATE_LIMITED, SYSTEM_CPU, SYSTEM_DISK_SIZE, SYSTEM_DISK_USED, SYSTEM_MEMORY_LIMIT,
+    SYSTEM_MEMORY_USED, SYSTEM_NETWORK,
 };
 
 /// How a call to DynamoDB ended.
@@ -279,8 +275,7 @@ pub fn cold_start() {
 }
 
 /// The machine's figures; those that are absent stay as they were.
-#[cfg(feature = "machine")]
-pub(crate) fn system(reading: &crate::Reading) {
+pub fn system_figures(reading: &crate::Reading) {
     for (metric, value) in [
         (&SYSTEM_CPU, reading.cpu),
         (&SYSTEM_MEMORY_USED, reading.memory_used),

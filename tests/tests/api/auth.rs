@@ -61,6 +61,8 @@ async fn cases(owner: &Caller) -> Vec<Case> {
         case("readReport", read, get(&format!("{job}/report"))),
         case("listSubscriptions", read, get("/v1/subscriptions")),
         case("readSubscription", read, get(&subscription)),
+        case("readSystem", read, get("/v1/system")),
+        case("readHistory", read, get("/v1/system/history")),
         case("listTokens", tokens, get("/v1/tokens")),
         case(
             "createBook",

@@ -229,7 +229,13 @@ fn resources(action: &str) -> Vec<(String, Option<&'static str>)> {
     }
     let of_service = RESOURCES
         .iter()
-        .filter(|one| action.split(':').next() == Some(one.1));
+        .filter(|one| action.split(':').next() == Some(one.1))
+        // IAM knows which of the two an action of S3 is about.
+        .filter(|one| match one.0 {
+            "bucket" => action == "s3:ListBucket",
+            "objects" => action != "s3:ListBucket",
+            _ => true,
+        });
     of_service
         .flat_map(|(kind, service, name)| {
             let foreign = match *kind {

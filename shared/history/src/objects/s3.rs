@@ -1,6 +1,5 @@
 //! A prefix of a bucket, by the four calls of the REST API that are needed (Amazon S3 API Reference:
-//! GetObject, PutObject, DeleteObject, ListObjectsV2). The SDK's own client would add a tenth to the function's
-//! package.
+//! `GetObject`, `PutObject`, `DeleteObject`, `ListObjectsV2`); see docs/DECISIONS.md.
 
 use std::sync::Arc;
 

@@ -280,7 +280,10 @@ impl Asked {
                 .ok_or_else(|| Problem::invalid_parameter("step", STEPS))?,
         };
         let length = step.milliseconds();
-        let to = instant(query, "to")?.unwrap_or(now);
+        // The stretch under way is the last, so that one question has one answer for as long as that.
+        let end = (now.as_millisecond().div_euclid(length) + 1) * length;
+        let end = Timestamp::from_millisecond(end).unwrap_or(now);
+        let to = instant(query, "to")?.unwrap_or(end);
         let from = match instant(query, "from")? {
             Some(from) => from,
             None => to
@@ -359,7 +362,7 @@ pub(crate) async fn now(State(app): State<App>, _: Reader, query: Query) -> Resu
     get, path = "/v1/system/history", tag = "system", operation_id = "readHistory",
     params(
         ("from" = Option<String>, Query, description = "From when on, in UTC (RFC 3339); 60 steps before `to` if it is left out. The stretch around it is the first.", format = "date-time", example = "2026-01-02T00:00:00Z"),
-        ("to" = Option<String>, Query, description = "Until before when; until now if it is left out.", format = "date-time", example = "2026-01-03T00:00:00Z"),
+        ("to" = Option<String>, Query, description = "Until before when; until the end of the stretch under way if it is left out.", format = "date-time", example = "2026-01-03T00:00:00Z"),
         ("step" = Option<String>, Query, description = "`1m`, `1h` (if it is left out) or `1d`. A series has at most 1,500 points.", example = "1h"),
     ),
     responses((status = 200, description = "A series for each task.", body = HistoryView)),
@@ -393,14 +396,29 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_the_last_sixty_steps() {
-        for (query, from, step) in [
-            ("", "2026-11-19T16:00:00Z", Step::Hour),
-            ("step=1m", "2026-11-22T03:30:00Z", Step::Minute),
-            ("step=1d", "2026-09-23T00:00:00Z", Step::Day),
+        for (query, from, to, step) in [
+            (
+                "",
+                "2026-11-19T17:00:00Z",
+                "2026-11-22T05:00:00Z",
+                Step::Hour,
+            ),
+            (
+                "step=1m",
+                "2026-11-22T03:31:00Z",
+                "2026-11-22T04:31:00Z",
+                Step::Minute,
+            ),
+            (
+                "step=1d",
+                "2026-09-24T00:00:00Z",
+                "2026-11-23T00:00:00Z",
+                Step::Day,
+            ),
         ] {
             let expected = Asked {
                 from: at(from),
-                to: at("2026-11-22T04:30:15Z"),
+                to: at(to),
                 step,
             };
             assert_eq!(asked(query).unwrap(), expected, "{query}");

@@ -33,7 +33,7 @@ pub(super) fn watch(system: Weak<Inner>, dir: PathBuf) -> io::Result<()> {
                 *lock(latest) = reading;
             }
             drop(system);
-            record::system(&reading);
+            record::system_figures(&reading);
             thread::sleep(pause);
             pause = EVERY;
         }
