@@ -99,6 +99,24 @@ mod tests {
         prop::collection::vec(point, 0..40)
     }
 
+    /// As docs/DATA.md has them.
+    #[test]
+    fn files_are_as_large_as_is_said() {
+        let size = |tasks: i64, points: i64| {
+            let point = |number: i64| {
+                let task = format!("{:032x}", number % tasks);
+                let mut point = Point::new(&task, "container", number, number, 12);
+                for figure in &Figure::ALL[..13] {
+                    point.set(*figure, Some(number as f64));
+                }
+                point
+            };
+            write(&(0..tasks * points).map(point).collect::<Vec<_>>()).len()
+        };
+        let sizes = [size(1, 1), size(1, 60), size(2, 60), size(2, 24)];
+        assert_eq!(sizes, [2_019, 12_674, 23_475, 10_508]);
+    }
+
     proptest! {
         #[test]
         fn what_was_written_is_read_again(points in points()) {
