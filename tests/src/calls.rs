@@ -59,7 +59,8 @@ impl Role {
 pub struct Line {
     /// The service and the operation, as in `sqs:SendMessage`.
     pub call: &'static str,
-    /// The kind of resource: `table`, `queue`, `dead-letters`, `topic` or `subscription`.
+    /// The kind of resource: `table`, `queue`, `dead-letters`, `topic`, `subscription`, `objects`, `bucket` or
+    /// `metrics`.
     pub on: &'static str,
     /// The action by which IAM allows it.
     pub action: &'static str,
@@ -125,6 +126,12 @@ pub(crate) fn made(by: Role, request: &Call) -> BTreeSet<Made> {
             let is_dead = queue.is_some_and(|queue| queue.ends_with("-dead"));
             ("sqs", if is_dead { "dead-letters" } else { "queue" })
         }
+        Service::S3 if text("Key") == Some("") => ("s3", "bucket"),
+        Service::S3 if text("Key").is_some_and(|key| key.starts_with("system/")) => {
+            ("s3", "objects")
+        }
+        Service::S3 => ("s3", "other objects"),
+        Service::CloudWatch => ("cloudwatch", "metrics"),
         Service::Sns if text("SubscriptionArn").is_some() => ("sns", "subscription"),
         Service::Sns => ("sns", "topic"),
     };

@@ -1,4 +1,4 @@
-//! moto's SQS and SNS, as a process of its own on a loopback port.
+//! moto's SQS, SNS, S3 and `CloudWatch`, as a process of its own on a loopback port.
 //!
 //! A queue that subscribes is confirmed at once; an email address and a URL are when [`Moto::confirm`]
 //! says so, and what they are sent is in [`Moto::mailbox`].
@@ -20,6 +20,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use crate::client::{Client, Request};
 use crate::dynamodb_local::Endpoint;
 use crate::faults::Faults;
 use crate::tools::{Script, program};
@@ -67,8 +68,11 @@ impl Moto {
     /// credential is among them: moto takes any, and [`Endpoint::environment`] has the database's.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
-        ["AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SQS"]
-            .map(|name| (name.to_owned(), self.endpoint.url.clone()))
+        ["CLOUDWATCH", "S3", "SNS", "SQS"]
+            .map(|service| {
+                let name = format!("AWS_ENDPOINT_URL_{service}");
+                (name, self.endpoint.url.clone())
+            })
             .to_vec()
     }
 
@@ -202,6 +206,75 @@ impl Moto {
     pub(crate) async fn queue_of(&self, arn: &str) -> Result<Queue> {
         let name = arn.rsplit(':').next().unwrap_or_default();
         Queue::find(self.sqs(), name).await
+    }
+
+    /// Makes a bucket.
+    ///
+    /// # Errors
+    /// If moto cannot be reached.
+    pub async fn bucket(&self, name: &str) -> Result<()> {
+        self.request("PUT", &format!("/{name}"), "s3", "", &[])
+            .await
+    }
+
+    /// Puts a value of a metric with one dimension at a time in seconds since 1970, as `PutMetricData` does.
+    ///
+    /// # Errors
+    /// If moto cannot be reached.
+    pub async fn measure(
+        &self,
+        namespace: &str,
+        metric: &str,
+        dimension: (&str, &str),
+        time: i64,
+        value: f64,
+    ) -> Result<()> {
+        let body = json!({
+            "Namespace": namespace,
+            "MetricData": [{
+                "MetricName": metric,
+                "Dimensions": [{"Name": dimension.0, "Value": dimension.1}],
+                "Timestamp": time,
+                "Value": value,
+            }],
+        });
+        let headers = [
+            ("content-type", "application/x-amz-json-1.0"),
+            (
+                "x-amz-target",
+                "GraniteServiceVersion20100801.PutMetricData",
+            ),
+        ];
+        let body = body.to_string();
+        self.request("POST", "/", "monitoring", &body, &headers)
+            .await
+    }
+
+    /// A request of which moto wants to know no more than its service: it verifies no signature.
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        service: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<()> {
+        let host = self.url().trim_start_matches("http://");
+        let credential = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, \
+             SignedHeaders=host, Signature=0"
+        );
+        let mut request = Request::new(method, path)
+            .header("host", host)
+            .header("authorization", &credential);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.body = body.as_bytes().to_vec();
+        let answer = Client::new(host.parse()?).send(&request).await?;
+        let said = String::from_utf8_lossy(&answer.body);
+        ensure!(answer.status == 200, "{} {said}", answer.status);
+        Ok(())
     }
 
     /// A new standard topic.

@@ -20,7 +20,7 @@ use crate::alb::{Alb, Target};
 use crate::calls::Role;
 use crate::client::{Request, Response};
 use crate::contract;
-use crate::differences::{compare, without_random};
+use crate::differences::{compare, without_figures, without_random};
 use crate::dynamodb_local::Endpoint;
 use crate::faults::Faults;
 use crate::lambda_runtime::{Function, Sandboxes};
@@ -180,7 +180,10 @@ impl Twins {
     pub async fn same(&self, request: Request) -> Response {
         let [container, lambda] = self.send(&|_| request.clone()).await;
         let shown = brief(&request);
-        if let Err(report) = compare(&container, &lambda) {
+        let (path, _) = request.path_and_query();
+        let path = String::from_utf8_lossy(path);
+        let [left, right] = [&container, &lambda].map(|answer| without_figures(&path, answer));
+        if let Err(report) = compare(&left, &right) {
             panic!("{shown}\n{report}(left is the container, right is Lambda)");
         }
         self.note(&request, &container);

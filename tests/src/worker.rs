@@ -99,6 +99,15 @@ impl Site {
         })
     }
 
+    /// The same for programs with these settings, as pairs of variable and value.
+    #[must_use]
+    pub fn with(mut self, settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter();
+        self.environment
+            .extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
+    }
+
     /// The store, straight to the database.
     #[must_use]
     pub fn store(&self) -> &Store {

@@ -9,8 +9,9 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use contacts::Cache;
 use contacts_embedded::Engine;
 use contacts_events::{Own, Topic};
+use contacts_history::History;
 use contacts_jobs::{Jobs, Queue, TableQueue};
-use contacts_settings::{Data, Settings};
+use contacts_settings::{Data, ObjectsUrl, Settings};
 use contacts_store::Store;
 
 /// Opens the folder and gives the use cases over its table, which is made if it is missing. The queue is
@@ -27,7 +28,12 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Engine, Jobs)> {
     // Where others may come in, this machine is not theirs.
     let topic = Topic::Own(Own::new(settings.oidc.is_none()));
     let cache = Cache::of(settings, &in_process(&engine));
-    Ok((engine, Jobs::open(store, cache, queue, topic)))
+    let history = match settings.history.objects {
+        Some(ObjectsUrl::S3 { .. }) => History::open(settings, &contacts_store::sdk_config().await),
+        _ => History::open(settings, &in_process(&engine)),
+    };
+    let jobs = Jobs::open(store, cache, queue, topic).with_history(history);
+    Ok((engine, jobs))
 }
 
 /// The configuration by which the SDK calls the engine as a function. The engine checks no

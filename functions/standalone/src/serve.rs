@@ -5,7 +5,7 @@ use contacts_http::App;
 use contacts_http::server::{self, Options};
 use contacts_jobs::{Runner, poll};
 use contacts_settings::Settings;
-use contacts_telemetry::Format;
+use contacts_telemetry::{Format, System};
 use tokio::sync::watch;
 
 use crate::{data, owner};
@@ -29,8 +29,13 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         tracing::info!(brought_back, "messages that were given up get another try");
     }
     let (stopping, stopped) = watch::channel(false);
+    let recording = stopped.clone();
     let work = poll(Runner::new(jobs.clone()), stopped);
-    let app = App::new(jobs, settings)?;
+    let task = contacts_history::task_name().await;
+    let system = System::machine("standalone", &task, &settings.data.dir)?;
+    let history = jobs.history().clone();
+    let record = history.record(system.clone(), recording);
+    let app = App::new(jobs, settings)?.with_system(system);
     let draining = app.draining();
     let router = contacts_http::router(app);
     let options = Options {
@@ -42,6 +47,6 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         stopping.send_replace(true);
     };
     let service = server::serve(api, router, options, draining, stop);
-    tokio::join!(service, work);
+    tokio::join!(service, work, record);
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod operate;
 
 use contacts::Cache;
 use contacts_events::Topic;
+use contacts_history::History;
 use contacts_jobs::{Jobs, Queue, Runner};
 use contacts_settings::Settings;
 use contacts_store::Store;
@@ -32,4 +33,5 @@ pub(crate) async fn jobs(settings: &Settings) -> Jobs {
     let topic = Topic::new(&sdk, settings.topic_arn.as_deref());
     let queue = Queue::new(&sdk, settings.queue_url.as_deref(), &store);
     Jobs::open(store, Cache::of(settings, &sdk), queue, topic)
+        .with_history(History::open(settings, &sdk))
 }

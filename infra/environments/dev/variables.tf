@@ -65,6 +65,7 @@ variable "settings" {
     log_level    = optional(string)
     rate_limit   = optional(number)
     changes_days = optional(number)
+    history_days = optional(number)
     cors_origins = optional(list(string))
     oidc = optional(object({
       issuer   = string

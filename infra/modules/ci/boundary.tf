@@ -41,6 +41,10 @@ data "aws_iam_policy_document" "boundary" {
     actions = [
       "dynamodb:*",
       "elasticache:Connect",
+      "s3:DeleteObject",
+      "s3:GetObject",
+      "s3:ListBucket",
+      "s3:PutObject",
       "secretsmanager:GetSecretValue",
       "sns:*",
       "sqs:*",
@@ -54,6 +58,7 @@ data "aws_iam_policy_document" "boundary" {
       "sns:*:${local.account}:${each.value}-*",
       "sqs:*:${local.account}:${each.value}-*",
       "ssm:*:${local.account}:parameter/${each.value}/*",
+      "s3:::${each.value}-objects-*",
     ] : "arn:${local.partition}:${resource}"]
   }
 
@@ -66,6 +71,7 @@ data "aws_iam_policy_document" "boundary" {
       "backup:CopyIntoBackupVault",
       "backup:DescribeBackupVault",
       "backup:TagResource",
+      "cloudwatch:GetMetricData",
       "ec2:AssignPrivateIpAddresses",
       "ec2:CreateNetworkInterface",
       "ec2:DeleteNetworkInterface",

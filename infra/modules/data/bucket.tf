@@ -1,4 +1,4 @@
-# Objects: exports of the table, and whatever is too large for an item.
+# Objects: exports of the table, the history of figures, and whatever is too large for an item.
 
 resource "aws_s3_bucket" "objects" {
   #checkov:skip=CKV_AWS_19:The resource of its own below encrypts it.
@@ -71,6 +71,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "objects" {
 
     expiration {
       expired_object_delete_marker = true
+    }
+  }
+
+  # The history is written anew each minute, and what the worker merges it removes: old versions are of no use.
+  rule {
+    id     = "history"
+    status = "Enabled"
+
+    filter {
+      prefix = "system/"
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
     }
   }
 }

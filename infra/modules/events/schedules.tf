@@ -3,8 +3,9 @@
 locals {
   # Kind of job → minutes from one time to the next.
   schedules = {
-    sweep-outbox  = 1
-    anniversaries = 15
+    sweep-outbox    = 1
+    anniversaries   = 15
+    compact-history = 15
   }
 }
 

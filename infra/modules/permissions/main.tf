@@ -24,7 +24,7 @@ data "aws_iam_policy_document" "keys" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"]
+        values   = [for service in ["dynamodb", "s3", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"]
       }
     }
   }
@@ -72,6 +72,25 @@ data "aws_iam_policy_document" "both" {
     sid       = "LetGo"
     actions   = ["sns:Unsubscribe"]
     resources = ["*"]
+  }
+
+  # The history of figures, and nothing else in the bucket.
+  statement {
+    sid       = "History"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${var.bucket_arn}/system/*"]
+  }
+
+  statement {
+    sid       = "ListHistory"
+    actions   = ["s3:ListBucket"]
+    resources = [var.bucket_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["system/*"]
+    }
   }
 
   # Logging in to the cache is a signed request instead of a password.
@@ -123,6 +142,20 @@ data "aws_iam_policy_document" "worker" {
       "sqs:ReceiveMessage",
     ]
     resources = [var.queue_arn]
+  }
+
+  # What was merged, and what is too old.
+  statement {
+    sid       = "MergeHistory"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${var.bucket_arn}/system/*"]
+  }
+
+  # The minutes of functions; no resource of IAM.
+  statement {
+    sid       = "Measure"
+    actions   = ["cloudwatch:GetMetricData"]
+    resources = ["*"]
   }
 
   statement {

@@ -42,8 +42,19 @@ variable "topic_arn" {
   }
 }
 
+variable "bucket_arn" {
+  description = "ARN of the bucket of the history."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", var.bucket_arn))
+    error_message = "bucket_arn is not the ARN of a bucket; pass the output bucket_arn of the module data."
+  }
+}
+
 variable "key_arns" {
-  description = "ARNs of the customer-managed KMS keys of the table, the queues and the topic; none if AWS owns their keys."
+  description = "ARNs of the customer-managed KMS keys of the table, the queues, the topic and the bucket; none if AWS owns their keys."
   type        = list(string)
   default     = []
   nullable    = false

@@ -63,6 +63,7 @@ module "permissions" {
   queue_arn             = module.queue.queue_arn
   dead_letter_queue_arn = module.queue.dead_letter_queue_arn
   topic_arn             = module.events.topic_arn
+  bucket_arn            = module.data.bucket_arn
   key_arns              = local.key_arn == null ? [] : [local.key_arn]
   cache = var.cache == null ? null : {
     replication_group_arn = module.cache[0].replication_group_arn

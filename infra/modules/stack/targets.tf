@@ -6,16 +6,18 @@ locals {
   # Only what is set: an unknown or empty variable stops a program.
   settings = merge(
     {
-      CONTACTS_TABLE     = module.data.table_name
-      CONTACTS_QUEUE_URL = module.queue.queue_url
-      CONTACTS_TOPIC_ARN = module.events.topic_arn
-      RUST_LOG           = var.settings.log_level
+      CONTACTS_TABLE       = module.data.table_name
+      CONTACTS_QUEUE_URL   = module.queue.queue_url
+      CONTACTS_TOPIC_ARN   = module.events.topic_arn
+      CONTACTS_OBJECTS_URL = "s3://${module.data.bucket_name}"
+      RUST_LOG             = var.settings.log_level
     },
     var.cache == null ? {} : { CONTACTS_CACHE_URL = module.cache[0].url },
     # Whoever reads the settings may know it: it says under which address one is counted, and opens nothing.
     var.site_domain == null ? {} : { CONTACTS_SITE_SECRET = nonsensitive(module.edge.site_header.value) },
     var.settings.rate_limit == null ? {} : { CONTACTS_RATE_LIMIT = tostring(var.settings.rate_limit) },
     var.settings.changes_days == null ? {} : { CONTACTS_CHANGES_DAYS = tostring(var.settings.changes_days) },
+    var.settings.history_days == null ? {} : { CONTACTS_HISTORY_DAYS = tostring(var.settings.history_days) },
     length(var.settings.cors_origins) == 0 ? {} : { CONTACTS_CORS_ORIGINS = join(",", var.settings.cors_origins) },
     var.settings.oidc == null ? {} : {
       CONTACTS_OIDC_ISSUER   = var.settings.oidc.issuer
@@ -67,8 +69,9 @@ module "functions" {
   }
 
   worker = {
-    zip                  = try(var.zips.worker, "")
-    environment          = local.settings
+    zip = try(var.zips.worker, "")
+    # The worker writes the minutes of both functions, from CloudWatch.
+    environment          = merge(local.settings, { CONTACTS_FUNCTIONS = "${local.name}-api,${local.name}-worker" })
     policy_json          = module.permissions.worker_policy_json
     memory               = var.lambda.worker.memory
     timeout              = var.lambda.worker.timeout

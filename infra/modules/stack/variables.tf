@@ -109,6 +109,7 @@ variable "settings" {
     log_level    = optional(string, "info")
     rate_limit   = optional(number)
     changes_days = optional(number)
+    history_days = optional(number)
     cors_origins = optional(list(string), [])
     oidc = optional(object({
       issuer   = string
@@ -127,6 +128,11 @@ variable "settings" {
   validation {
     condition     = try(var.settings.changes_days >= 1 && var.settings.changes_days <= 3650, var.settings.changes_days == null)
     error_message = "settings.changes_days must be from 1 to 3650."
+  }
+
+  validation {
+    condition     = try(var.settings.history_days >= 7 && var.settings.history_days <= 3650, var.settings.history_days == null)
+    error_message = "settings.history_days must be from 7 to 3650."
   }
 
   validation {

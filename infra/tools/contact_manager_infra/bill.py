@@ -38,8 +38,9 @@ COUNTED = {
 FUNCTION_CHECK_LOG = 675 + 2 * 26
 CONTAINER_LOG = 233 + 26
 LINE_OVERHEAD = 26  # that CloudWatch adds to each line it counts
-SERIES = {"api": 371 + 5, "worker": 43 + 5}  # five are the scrape's own
-EMF_METRICS = 64  # at most, docs/METRICS.md
+SERIES = {"api": 379 + 5, "worker": 51 + 5}  # five are the scrape's own
+EMF_METRICS = 66  # at most, docs/METRICS.md
+HISTORY_METRICS = 12  # of two functions, shared/history/src/cloudwatch.rs
 ALARMS = {"lambda": (36, 2), "fargate": (15, 1), "ec2": (15, 1)}  # metrics that alarms look at; composite ones
 INSIGHTS_METRICS = 61  # a cluster 11; a service 15, its task family 10
 INSIGHTS_LOG = 2000  # bytes of a task in a minute
@@ -208,7 +209,8 @@ def items(target, rps, environment=DEFAULT, request=None, price=None):
     api, workers = api_tasks(rps, environment, request), environment.workers
     log_gb = requests * (request.function_log if functions else CONTAINER_LOG) / GB
     stored_gb = environment.contacts * CONTACT_GB
-    sweeps = MINUTES + MINUTES / 15
+    sweeps = MINUTES + 2 * MINUTES / 15
+    merges = MINUTES / 15
 
     connections = rps / REQUESTS_A_CONNECTION
     gb_an_hour = rps * (request.received + request.sent) * 3600 / GB
@@ -238,8 +240,12 @@ def items(target, rps, environment=DEFAULT, request=None, price=None):
         calls = requests + checks + sweeps
         costs["functions"] = calls * price("lambda-request") + seconds * memory * price("lambda-gb-s")
         costs["metrics"] = EMF_METRICS * price("cloudwatch-metric")
+        # Four lists, a file of minutes for each function, and now and then an hour and a day.
+        costs["history"] = merges * (7 * price("s3-put") + HISTORY_METRICS * price("cloudwatch-query"))
     else:
         tasks = api + workers
+        # A file of each task every minute, three lists, and now and then an hour and a day.
+        costs["history"] = (tasks * MINUTES + 4 * merges) * price("s3-put")
         if environment.insights:
             log_gb += tasks * INSIGHTS_LOG * MINUTES / GB
         if target == "fargate":

@@ -10,6 +10,7 @@ use contacts_cache::Limiter;
 use contacts_events::Events;
 use contacts_jobs::Jobs;
 use contacts_settings::{Oidc, Settings};
+use contacts_telemetry::System;
 
 use crate::{
     auth::oidc::{self, IssuerError, Verifier},
@@ -27,6 +28,8 @@ pub struct App {
     pub(crate) events: Events,
     /// Verifies JWTs, where an issuer is configured.
     pub(crate) oidc: Option<Arc<Verifier>>,
+    /// This process and what it runs on.
+    pub(crate) system: System,
     /// How the frame bounds requests.
     pub(crate) options: Options,
     draining: Arc<AtomicBool>,
@@ -60,9 +63,16 @@ impl App {
             events: jobs.events().clone(),
             jobs,
             oidc,
+            system: System::process("unknown", "unknown", None),
             options,
             draining: Arc::default(),
         })
+    }
+
+    /// The same, and `GET /v1/system` shows `system`: without, it knows its process alone.
+    #[must_use]
+    pub fn with_system(self, system: System) -> Self {
+        Self { system, ..self }
     }
 
     /// Once this is true, `GET /ready` says no: a shutdown has begun.

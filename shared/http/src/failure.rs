@@ -3,6 +3,7 @@
 use contacts::{Error, MAX_WORDS, StoreError};
 use contacts_card::CardError;
 use contacts_events::Error as EventsError;
+use contacts_history::Error as HistoryError;
 use contacts_interchange::VCardError;
 use contacts_jobs::Error as JobsError;
 
@@ -49,6 +50,21 @@ impl From<JobsError> for Problem {
             }
             JobsError::NotStoppable => Self::job_not_stoppable(),
             JobsError::Contacts(error) => error.into(),
+        }
+    }
+}
+
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            error @ HistoryError::Damaged(_) => Self::internal("reading the history", &error),
+            error => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the history failed"
+                );
+                Self::no_objects()
+            }
         }
     }
 }

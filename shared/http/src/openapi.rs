@@ -30,6 +30,7 @@ pub(crate) fn base() -> OpenApi {
             tag("contacts", "Contacts: a JSContact card each, readable and writable as a vCard too."),
             tag("jobs", "Work that outlives its request, and what became of it."),
             tag("subscriptions", "Who is told of what happens in a book. The messages are under `webhooks`."),
+            tag("system", "What answers, and how it and its like fare now and fared before."),
             tag("tokens", "Personal access tokens."),
             tag("service", "The service itself. No token needed."),
         ]))

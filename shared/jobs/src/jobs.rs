@@ -2,6 +2,7 @@
 
 use contacts::{BookRef, Cache, Contacts, Guard, Job, JobId, NewJob, Origin, StoreError};
 use contacts_events::{Events, Topic};
+use contacts_history::History;
 use contacts_store::{JobState, Store};
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -43,6 +44,7 @@ pub struct Jobs {
     contacts: Contacts,
     events: Events,
     queue: Queue,
+    history: History,
 }
 
 impl Jobs {
@@ -52,7 +54,14 @@ impl Jobs {
             contacts,
             events,
             queue,
+            history: History::none(),
         }
+    }
+
+    /// The same with a history to merge. Without, there is none.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
     }
 
     /// All use cases of a process, over `store` and `cache`: what a write leaves in an outbox is told to the
@@ -84,6 +93,11 @@ impl Jobs {
     /// The use cases on events beneath.
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// The history of figures.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The queue that carries the messages.

@@ -14,8 +14,6 @@ pub(crate) struct Kind {
     pub(crate) is_for_everybody: bool,
     /// Whether it can be stopped halfway.
     pub(crate) is_stoppable: bool,
-    /// Does the next step. It may run twice, at the same time, or break off at any line.
-    pub(crate) step: for<'a> fn(&'a Jobs, &'a Job) -> BoxFuture<'a, Step>,
 }
 
 /// What a step comes to.
@@ -44,6 +42,12 @@ impl From<contacts_events::Error> for StepError {
     }
 }
 
+impl From<contacts_history::Error> for StepError {
+    fn from(error: contacts_history::Error) -> Self {
+        Self::Again(error.into())
+    }
+}
+
 impl From<QueueError> for StepError {
     fn from(error: QueueError) -> Self {
         Self::Again(error.into())
@@ -63,11 +67,24 @@ macro_rules! kinds {
     ($($kind:ident),* $(,)?) => {
         $(mod $kind;)*
         const KINDS: &[Kind] = &[$($kind::KIND),*];
+
+        /// Does the next step of a job of this kind. It may run twice, at the same time, or break off at any line.
+        ///
+        /// It is no member of [`Kind`]: the API looks kinds up and runs none, and so has none of their code.
+        pub(crate) fn step<'a>(kind: &Kind, jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
+            $(
+                if kind.name == $kind::KIND.name {
+                    return $kind::step(jobs, job);
+                }
+            )*
+            Box::pin(std::future::ready(Err(StepError::Never(Failure::UnknownKind))))
+        }
     };
 }
 
 kinds! {
     anniversaries,
+    compact_history,
     delete_book,
     purge,
     reindex_book,

@@ -78,6 +78,11 @@ impl Runner {
         Self { jobs }
     }
 
+    /// The jobs.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
     /// The queue that it hands jobs on to.
     pub fn queue(&self) -> &Queue {
         self.jobs.queue()
@@ -233,7 +238,7 @@ impl Runner {
 
     /// Does the next step and closes it.
     async fn step(&self, kind: &Kind, job: &Job) -> Result<Checkpoint, StepError> {
-        let progress = (kind.step)(&self.jobs, job).await?;
+        let progress = kinds::step(kind, &self.jobs, job).await?;
         let store = self.jobs.contacts().store();
         Ok(store.checkpoint(job, &progress).await?)
     }

@@ -34,6 +34,12 @@ pub const SCHEDULES: &[Schedule] = &[
         every: Duration::from_secs(15 * 60),
         is_for_tables_without_ttl: false,
     },
+    // How far behind the history of functions may be.
+    Schedule {
+        kind: "compact-history",
+        every: Duration::from_secs(15 * 60),
+        is_for_tables_without_ttl: false,
+    },
     Schedule {
         kind: "purge",
         every: Duration::from_secs(3600),

@@ -8,6 +8,7 @@
 
 mod cache;
 mod error;
+mod objects;
 mod secret;
 mod source;
 mod web;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use cache::CacheServer;
 pub use error::Error;
+pub use objects::ObjectsUrl;
 pub use secret::Secret;
 pub use source::Strings;
 
@@ -31,6 +33,9 @@ const TABLE: &str = "CONTACTS_TABLE";
 const CHANGES_DAYS: &str = "CONTACTS_CHANGES_DAYS";
 const QUEUE_URL: &str = "CONTACTS_QUEUE_URL";
 const TOPIC_ARN: &str = "CONTACTS_TOPIC_ARN";
+const OBJECTS_URL: &str = "CONTACTS_OBJECTS_URL";
+const HISTORY_DAYS: &str = "CONTACTS_HISTORY_DAYS";
+const FUNCTIONS: &str = "CONTACTS_FUNCTIONS";
 const CORS_ORIGINS: &str = "CONTACTS_CORS_ORIGINS";
 const CACHE_URL: &str = "CONTACTS_CACHE_URL";
 const RATE_LIMIT: &str = "CONTACTS_RATE_LIMIT";
@@ -39,7 +44,7 @@ const OIDC_ISSUER: &str = "CONTACTS_OIDC_ISSUER";
 const OIDC_AUDIENCE: &str = "CONTACTS_OIDC_AUDIENCE";
 
 /// Every variable of this product, for finding the one that a misspelt name means.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 18] = [
     LISTEN,
     DRAIN_S,
     METRICS_LISTEN,
@@ -49,6 +54,9 @@ const KNOWN: [&str; 15] = [
     CHANGES_DAYS,
     QUEUE_URL,
     TOPIC_ARN,
+    OBJECTS_URL,
+    HISTORY_DAYS,
+    FUNCTIONS,
     CORS_ORIGINS,
     CACHE_URL,
     RATE_LIMIT,
@@ -90,6 +98,8 @@ pub struct Settings {
     /// `CONTACTS_TOPIC_ARN`: the standard topic of Amazon SNS through which events are sent. Default:
     /// none, so that the process itself calls the URLs that are subscribed, and nothing else can be.
     pub topic_arn: Option<String>,
+    /// The history of figures.
+    pub history: History,
     /// What browsers may do.
     pub http: Http,
     /// `CONTACTS_CACHE_URL`: the Valkey or Redis server that all processes share,
@@ -131,6 +141,20 @@ pub struct Table {
     pub name: String,
     /// `CONTACTS_CHANGES_DAYS`: how long the change log is kept, in days, 1 to 3650. Default 90.
     pub changes_days: u32,
+}
+
+/// The history of figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// `CONTACTS_OBJECTS_URL`: where files are kept, `s3://bucket[/prefix]` or `file:///folder`. Default:
+    /// the folder `objects` of the data folder in standalone, else none, so that no history is kept.
+    pub objects: Option<ObjectsUrl>,
+    /// `CONTACTS_HISTORY_DAYS`: how long hours and days are kept, 7 to 3650 days; minutes are for 7. Default
+    /// 400.
+    pub days: u32,
+    /// `CONTACTS_FUNCTIONS`: names of Lambda functions, separated by commas, whose minutes the worker takes
+    /// from `CloudWatch`: no function lives for a minute. Default: none.
+    pub functions: Vec<String>,
 }
 
 /// Cross-origin access.
@@ -200,9 +224,7 @@ impl Settings {
                 linger: linger(door, strings)?,
             },
             data: Data {
-                dir: strings
-                    .os(DATA_DIR)
-                    .map_or_else(|| PathBuf::from("./data"), PathBuf::from),
+                dir: data_dir(strings),
             },
             token: token(strings)?,
             table: Table {
@@ -211,6 +233,11 @@ impl Settings {
             },
             queue_url: queue_url(door, strings)?,
             topic_arn: topic_arn(strings)?,
+            history: History {
+                objects: objects(door, strings)?,
+                days: history_days(strings)?,
+                functions: functions(strings)?,
+            },
             http: Http {
                 cors_origins: cors_origins(strings)?,
             },
@@ -229,6 +256,12 @@ fn address(strings: &Strings, variable: &'static str, port: u16) -> Result<Socke
             |text| text.parse().ok(),
         )
         .map(|address| address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into()))
+}
+
+fn data_dir(strings: &Strings) -> PathBuf {
+    strings
+        .os(DATA_DIR)
+        .map_or_else(|| PathBuf::from("./data"), PathBuf::from)
 }
 
 fn linger(door: Door, strings: &Strings) -> Result<Duration, Error> {
@@ -310,6 +343,39 @@ fn topic_arn(strings: &Strings) -> Result<Option<String>, Error> {
             is_topic.then(|| text.to_owned())
         },
     )
+}
+
+fn objects(door: Door, strings: &Strings) -> Result<Option<ObjectsUrl>, Error> {
+    let url = strings.parse(OBJECTS_URL, objects::SHOULD, objects::read)?;
+    Ok(match (url, door) {
+        (None, Door::Standalone) => Some(ObjectsUrl::Folder(data_dir(strings).join("objects"))),
+        (url, _) => url,
+    })
+}
+
+fn history_days(strings: &Strings) -> Result<u32, Error> {
+    strings
+        .parse(HISTORY_DAYS, "a number of days from 7 to 3650", |text| {
+            text.parse().ok().filter(|days| (7..=3650).contains(days))
+        })
+        .map(|days| days.unwrap_or(400))
+}
+
+fn functions(strings: &Strings) -> Result<Vec<String>, Error> {
+    strings
+        .parse(
+            FUNCTIONS,
+            "names of Lambda functions separated by commas, each of at most 64 characters of A-Z a-z 0-9 - _",
+            |text| {
+                let is_name =
+                    |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(is_url_safe);
+                let names = text.split(',').map(str::trim);
+                names
+                    .map(|name| is_name(name).then(|| name.to_owned()))
+                    .collect()
+            },
+        )
+        .map(Option::unwrap_or_default)
 }
 
 fn cors_origins(strings: &Strings) -> Result<Vec<String>, Error> {

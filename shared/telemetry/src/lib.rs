@@ -1,4 +1,5 @@
-//! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, and process figures.
+//! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, and figures of
+//! the machine and the process.
 //!
 //! Callers record with the functions of this crate's root, which know names and labels; [`names`] is
 //! the table of both. An artifact compiles one exporter: `prometheus` in a container, `emf` on
@@ -12,6 +13,7 @@ pub mod process;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod record;
+pub mod system;
 
 #[cfg(feature = "emf")]
 pub use emf::{EmfHandle, emf};
@@ -20,10 +22,12 @@ pub use logs::{Format, LogsError, init_logs};
 pub use prometheus::{PrometheusHandle, prometheus};
 pub use record::{
     CacheOperation, CacheOutcome, InFlight, Outcome, StepOutcome, auth_failure, build_info,
-    cache_operation, cache_up, dynamodb_call, dynamodb_conflict, dynamodb_retry, dynamodb_throttle,
-    dynamodb_units, event_failed, event_sent, http_in_flight, http_request, job_ended, job_step,
-    queue_failure, queue_message, rate_limited,
+    cache_operation, cache_up, cold_start, dynamodb_call, dynamodb_conflict, dynamodb_retry,
+    dynamodb_throttle, dynamodb_units, event_failed, event_sent, history_write, http_in_flight,
+    http_request, job_ended, job_step, queue_failure, queue_message, rate_limited, system_figures,
 };
+
+pub use system::{Reading, System};
 
 /// Why an exporter could not be installed.
 #[cfg(any(feature = "emf", feature = "prometheus"))]

@@ -268,6 +268,20 @@ pub(crate) const EVENTS_AGE: Metric = Metric::new(
     "Time from an event's commit to its message being taken.",
 )
 .buckets(EVENT_SECONDS);
+pub(crate) const HISTORY_WRITES: Metric = Metric::new(
+    "contacts_history_writes_total",
+    Kind::Counter,
+    Unit::Count,
+    &["outcome"],
+    "Times that a container wrote minutes of its history into the object store, or could not; on Lambda absent.",
+);
+pub(crate) const COLD_STARTS: Metric = Metric::new(
+    "contacts_cold_starts_total",
+    Kind::Counter,
+    Unit::Count,
+    &[],
+    "Sandboxes of a function that began; in containers absent.",
+);
 pub(crate) const BUILD_INFO: Metric = Metric::new(
     "contacts_build_info",
     Kind::Gauge,
@@ -304,6 +318,49 @@ pub(crate) const PROCESS_MAX_FDS: Metric = Metric::new(
     "The soft limit on open file descriptors.",
 );
 
+pub(crate) const SYSTEM_CPU: Metric = Metric::new(
+    "system_cpu_utilization_ratio",
+    Kind::Gauge,
+    Unit::Count,
+    &[],
+    "Share of the CPU time in use that the container may use, 0 to 1.",
+);
+pub(crate) const SYSTEM_MEMORY_USED: Metric = Metric::new(
+    "system_memory_used_bytes",
+    Kind::Gauge,
+    Unit::Bytes,
+    &[],
+    "Memory in use, page cache left out.",
+);
+pub(crate) const SYSTEM_MEMORY_LIMIT: Metric = Metric::new(
+    "system_memory_limit_bytes",
+    Kind::Gauge,
+    Unit::Bytes,
+    &[],
+    "Memory that may be used: the container's limit, or what the machine has.",
+);
+pub(crate) const SYSTEM_DISK_USED: Metric = Metric::new(
+    "system_disk_used_bytes",
+    Kind::Gauge,
+    Unit::Bytes,
+    &[],
+    "Used bytes of the file system with the data folder, in a container with the root.",
+);
+pub(crate) const SYSTEM_DISK_SIZE: Metric = Metric::new(
+    "system_disk_size_bytes",
+    Kind::Gauge,
+    Unit::Bytes,
+    &[],
+    "Size of that file system.",
+);
+pub(crate) const SYSTEM_NETWORK: Metric = Metric::new(
+    "system_network_bytes_total",
+    Kind::Counter,
+    Unit::Bytes,
+    &["direction"],
+    "Bytes that went over network interfaces, loopback left out.",
+);
+
 /// Every metric there is, in the order of the documentation. The names that start with `process_`
 /// are read by the exporters themselves ([`crate::process`]); all others are recorded.
 pub const ALL: &[Metric] = &[
@@ -328,11 +385,19 @@ pub const ALL: &[Metric] = &[
     EVENTS_SENT,
     EVENTS_FAILED,
     EVENTS_AGE,
+    HISTORY_WRITES,
+    COLD_STARTS,
     BUILD_INFO,
     PROCESS_CPU,
     PROCESS_MEMORY,
     PROCESS_OPEN_FDS,
     PROCESS_MAX_FDS,
+    SYSTEM_CPU,
+    SYSTEM_MEMORY_USED,
+    SYSTEM_MEMORY_LIMIT,
+    SYSTEM_DISK_USED,
+    SYSTEM_DISK_SIZE,
+    SYSTEM_NETWORK,
 ];
 
 /// Tells the current recorder each metric's unit and help text. The exporters of this crate have

@@ -20,6 +20,8 @@ pub struct Figures {
     pub open_fds: Option<f64>,
     /// The soft limit on open file descriptors; absent if there is none.
     pub max_fds: Option<f64>,
+    /// Threads.
+    pub threads: Option<f64>,
 }
 
 impl Figures {
@@ -27,15 +29,18 @@ impl Figures {
     #[must_use]
     pub fn now() -> Self {
         let read = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).ok();
+        let status = read("status");
+        let status = status.as_deref();
         Self {
             cpu_seconds: read("stat").and_then(|stat| cpu_seconds(&stat)),
-            resident_bytes: read("status").and_then(|status| resident_bytes(&status)),
+            resident_bytes: status.and_then(resident_bytes),
+            threads: status.and_then(threads),
             open_fds: open_fds(),
             max_fds: read("limits").and_then(|limits| max_fds(&limits)),
         }
     }
 
-    /// Each figure that is there, with its row of the table.
+    /// Each figure that is there and has a row in the table, with that row.
     pub fn samples(&self) -> impl Iterator<Item = (&'static Metric, f64)> {
         [
             (&PROCESS_CPU, self.cpu_seconds),
@@ -63,6 +68,13 @@ fn resident_bytes(status: &str) -> Option<f64> {
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024.0)
+}
+
+fn threads(status: &str) -> Option<f64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Threads:"))?;
+    line.trim().parse().ok()
 }
 
 fn open_fds() -> Option<f64> {
@@ -98,6 +110,7 @@ mod tests {
             resident_bytes("VmHWM:\t  99 kB\nVmRSS:\t    12 kB\n"),
             Some(12288.0)
         );
+        assert_eq!(threads("Tgid:\t7\nThreads:\t4\n"), Some(4.0));
         let limits =
             "Limit   Soft Limit  Hard Limit  Units\nMax open files   1024   4096   files\n";
         assert_eq!(max_fds(limits), Some(1024.0));

@@ -3,10 +3,12 @@
 use metrics::{Gauge, counter, gauge, histogram};
 
 use crate::names::{
-    AUTH_FAILURES, BUILD_INFO, CACHE_OPERATIONS, CACHE_UP, DYNAMODB_CALLS, DYNAMODB_CONFLICTS,
-    DYNAMODB_DURATION, DYNAMODB_RETRIES, DYNAMODB_THROTTLES, DYNAMODB_UNITS, EVENTS_AGE,
-    EVENTS_FAILED, EVENTS_SENT, HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, JOB_STEP_DURATION,
-    JOB_STEPS, JOBS_ENDED, QUEUE_FAILURES, QUEUE_MESSAGES, RATE_LIMITED,
+    AUTH_FAILURES, BUILD_INFO, CACHE_OPERATIONS, CACHE_UP, COLD_STARTS, DYNAMODB_CALLS,
+    DYNAMODB_CONFLICTS, DYNAMODB_DURATION, DYNAMODB_RETRIES, DYNAMODB_THROTTLES, DYNAMODB_UNITS,
+    EVENTS_AGE, EVENTS_FAILED, EVENTS_SENT, HISTORY_WRITES, HTTP_DURATION, HTTP_IN_FLIGHT,
+    HTTP_REQUESTS, JOB_STEP_DURATION, JOB_STEPS, JOBS_ENDED, QUEUE_FAILURES, QUEUE_MESSAGES,
+    RATE_LIMITED, SYSTEM_CPU, SYSTEM_DISK_SIZE, SYSTEM_DISK_USED, SYSTEM_MEMORY_LIMIT,
+    SYSTEM_MEMORY_USED, SYSTEM_NETWORK,
 };
 
 /// How a call to DynamoDB ended.
@@ -259,4 +261,38 @@ pub fn event_failed(channel: &'static str, retry: &'static str) {
 /// Says what is running: the product's version and the door, such as `container`. Once, at start.
 pub fn build_info(version: &'static str, target: &'static str) {
     gauge!(BUILD_INFO.name, "version" => version, "target" => target).set(1.0);
+}
+
+/// Minutes of the history were written into the object store, or could not be.
+pub fn history_write(ok: bool) {
+    let outcome = if ok { "ok" } else { "error" };
+    counter!(HISTORY_WRITES.name, "outcome" => outcome).increment(1);
+}
+
+/// A sandbox of a function has begun.
+pub fn cold_start() {
+    counter!(COLD_STARTS.name).increment(1);
+}
+
+/// The machine's figures; those that are absent stay as they were.
+pub fn system_figures(reading: &crate::Reading) {
+    for (metric, value) in [
+        (&SYSTEM_CPU, reading.cpu),
+        (&SYSTEM_MEMORY_USED, reading.memory_used),
+        (&SYSTEM_MEMORY_LIMIT, reading.memory_limit),
+        (&SYSTEM_DISK_USED, reading.disk_used),
+        (&SYSTEM_DISK_SIZE, reading.disk_size),
+    ] {
+        if let Some(value) = value {
+            gauge!(metric.name).set(value);
+        }
+    }
+    for (direction, bytes) in [
+        ("received", reading.network_received),
+        ("sent", reading.network_sent),
+    ] {
+        if let Some(bytes) = bytes {
+            counter!(SYSTEM_NETWORK.name, "direction" => direction).absolute(bytes as u64);
+        }
+    }
 }

@@ -66,7 +66,9 @@ fn names_and_units_follow_the_conventions() {
             name, kind, unit, ..
         } = *metric;
         assert!(
-            name.starts_with("contacts_") || name.starts_with("process_"),
+            ["contacts_", "process_", "system_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix)),
             "{name}"
         );
         assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");

@@ -218,6 +218,19 @@ fn every_metric_of_the_table_is_exported_with_its_labels() {
         telemetry::rate_limited("token");
         telemetry::event_sent("sns", 0.1);
         telemetry::event_failed("sns", "yes");
+        telemetry::history_write(true);
+        telemetry::cold_start();
+        telemetry::system_figures(&telemetry::Reading {
+            cpu: Some(0.5),
+            cores: Some(2.0),
+            memory_used: Some(1.0),
+            memory_limit: Some(2.0),
+            disk_used: Some(3.0),
+            disk_size: Some(4.0),
+            network_received: Some(5.0),
+            network_sent: Some(6.0),
+            ..telemetry::Reading::default()
+        });
     });
     assert_eq!(prometheus, emf);
     let exported: BTreeMap<_, Vec<_>> = emf

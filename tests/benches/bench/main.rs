@@ -13,6 +13,7 @@ mod cards;
 mod container;
 mod events;
 mod growth;
+mod history;
 mod hot_book;
 mod jobs;
 mod lambda;
@@ -36,7 +37,7 @@ use contacts_tests::repository;
 use report::{Table, mb, replace_block};
 use site::Site;
 
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "growth",
     "lambda",
     "container",
@@ -44,6 +45,7 @@ const PARTS: [&str; 7] = [
     "cache",
     "jobs",
     "events",
+    "history",
 ];
 
 /// How much is measured.
@@ -122,7 +124,8 @@ async fn main() -> Result<()> {
             "hot_book" => hot_book::measure(container, extent.time).await,
             "cache" => cache::measure(&artifacts, site, 10 * extent.requests).await,
             "jobs" => jobs::measure(&artifacts, site, large, extent.jobs).await,
-            _ => events::measure(&artifacts, extent.jobs, extent.batches).await,
+            "events" => events::measure(&artifacts, extent.jobs, extent.batches).await,
+            _ => history::measure(container, extent.requests).await,
         };
         figures += &format!("\n{}", show(table?)?);
     }

@@ -24,16 +24,22 @@ pub(super) fn throttle(service: Service) -> Answer {
             "RequestThrottled",
             "The request was denied due to request throttling.",
         ),
-        Service::Sns => ("Throttling", "Rate exceeded"),
+        Service::Sns | Service::CloudWatch => ("Throttling", "Rate exceeded"),
+        Service::S3 => ("SlowDown", "Please reduce your request rate."),
     };
-    error(service, 400, name, message)
+    let status = if service == Service::S3 { 503 } else { 400 };
+    error(service, status, name, message)
 }
 
 pub(super) fn internal_server_error(service: Service) -> Answer {
     let (name, message) = match service {
         Service::DynamoDb => ("InternalServerError", "Internal server error"),
         Service::Sqs => ("InternalFailure", "The request processing has failed."),
-        Service::Sns => ("InternalError", "The request processing has failed."),
+        Service::Sns | Service::S3 => ("InternalError", "The request processing has failed."),
+        Service::CloudWatch => (
+            "InternalServiceFault",
+            "Request processing has failed due to an unknown error.",
+        ),
     };
     error(service, 500, name, message)
 }
@@ -43,6 +49,8 @@ pub(super) fn access_denied(service: Service, made: &Made) -> Answer {
         Service::DynamoDb => (400, "AccessDeniedException"),
         Service::Sqs => (403, "AccessDeniedException"),
         Service::Sns => (403, "AuthorizationError"),
+        Service::S3 => (403, "AccessDenied"),
+        Service::CloudWatch => (403, "AccessDenied"),
     };
     let message = format!(
         "{} is not authorized to perform {} on its {}: tests/src/calls.txt does not have it",
@@ -99,6 +107,15 @@ fn error(service: Service, status: u16, name: &str, message: &str) -> Answer {
     match service {
         Service::DynamoDb => json_answer(status, &json_error(DYNAMODB, name, message)),
         Service::Sqs => json_answer(status, &json_error("com.amazonaws.sqs", name, message)),
+        Service::CloudWatch => json_answer(
+            status,
+            &json_error("com.amazonaws.cloudwatch", name, message),
+        ),
+        Service::S3 => Answer {
+            status,
+            media_type: "application/xml",
+            body: format!("<Error><Code>{name}</Code><Message>{message}</Message></Error>"),
+        },
         Service::Sns => Answer {
             status,
             media_type: "text/xml",

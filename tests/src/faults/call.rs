@@ -1,8 +1,8 @@
 //! What a request asks for, read as its service would.
 
-use http::HeaderMap;
+use http::request::Parts;
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The services whose answers the proxy knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(crate) enum Service {
     DynamoDb,
     Sqs,
     Sns,
+    S3,
+    CloudWatch,
 }
 
 /// A call of one operation.
@@ -23,9 +25,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// DynamoDB and SQS speak AWS JSON 1.0, SNS the AWS query protocol.
-    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Self {
-        let target = headers.get("x-amz-target");
+    /// DynamoDB, SQS and `CloudWatch` speak AWS JSON 1.0, SNS the AWS query protocol, S3 its own.
+    pub(super) fn read(head: &Parts, body: &[u8]) -> Self {
+        // Every request to S3 has the hash of its body in a header, and no other has.
+        if head.headers.contains_key("x-amz-content-sha256")
+            && !head.headers.contains_key("x-amz-target")
+        {
+            return Self::s3(head);
+        }
+        let target = head.headers.get("x-amz-target");
         let target = target.and_then(|target| target.to_str().ok());
         let Some((prefix, operation)) = target.and_then(|target| target.split_once('.')) else {
             return Self::query(body);
@@ -33,10 +41,29 @@ impl Call {
         Self {
             service: match prefix {
                 "AmazonSQS" => Service::Sqs,
+                "GraniteServiceVersion20100801" => Service::CloudWatch,
                 _ => Service::DynamoDb,
             },
             operation: operation.to_owned(),
             parameters: serde_json::from_slice(body).unwrap_or_default(),
+        }
+    }
+
+    /// `/BUCKET/KEY`; the parameters are the key, or the prefix of a list.
+    fn s3(head: &Parts) -> Self {
+        let path = head.uri.path().trim_start_matches('/');
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let operation = match (head.method.as_str(), key) {
+            ("GET", "") => "ListObjectsV2",
+            ("GET", _) => "GetObject",
+            ("PUT", _) => "PutObject",
+            ("DELETE", _) => "DeleteObject",
+            _ => "other",
+        };
+        Self {
+            service: Service::S3,
+            operation: operation.to_owned(),
+            parameters: json!({"Bucket": bucket, "Key": key, "Query": head.uri.query()}),
         }
     }
 

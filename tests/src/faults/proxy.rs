@@ -43,7 +43,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let call = Call::read(&head.headers, &body);
+    let call = Call::read(&head, &body);
 
     if let Some(role) = Role::of(&head.headers)
         && let Some(refused) = lock(plan).note(made(role, &call))

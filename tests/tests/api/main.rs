@@ -24,4 +24,5 @@ mod real_vcards;
 mod sizes;
 mod subscriptions;
 mod support;
+mod system;
 mod tokens;

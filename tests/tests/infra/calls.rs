@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, time::Duration};
 use aws_sdk_dynamodb::{
     Client as Database, config::AppName, error::ProvideErrorMetadata as _, types::AttributeValue,
 };
+use contacts_history::History;
 use contacts_jobs::Message;
+use contacts_settings::{Door, Settings};
+use contacts_telemetry::Reading;
 use contacts_tests::{
     calls::{Made, Role, lines},
     client::{Client, Request, Response},
@@ -31,15 +34,18 @@ struct Environment {
     site: Site,
     moto: Moto,
     topic: Topic,
+    bucket: String,
 }
 
 impl Environment {
     async fn start() -> Self {
         let moto = moto::shared().await;
         let name = format!("t{}", Uuid::new_v4().simple());
+        moto.bucket(&name).await.unwrap();
         Self {
             site: Site::new(Duration::from_secs(30)).await.unwrap(),
             topic: moto.topic(&name).await.unwrap(),
+            bucket: format!("s3://{name}"),
             moto,
         }
     }
@@ -48,6 +54,13 @@ impl Environment {
         let topic = ("CONTACTS_TOPIC_ARN".to_owned(), self.topic.arn().to_owned());
         let mut all = self.site.environment_of(role);
         all.push(topic);
+        for (name, value) in [
+            ("CONTACTS_OBJECTS_URL", &*self.bucket),
+            ("CONTACTS_FUNCTIONS", "one-api,one-worker"),
+            ("CONTACTS_DRAIN_S", "0"),
+        ] {
+            all.push((name.to_owned(), value.to_owned()));
+        }
         all
     }
 
@@ -81,6 +94,20 @@ impl Environment {
             }
             assert!(begun.elapsed() < PATIENCE, "never made: {missing:#?}");
         }
+    }
+
+    /// Writes minutes of two hours ago, as a task that is gone would have.
+    async fn record(&self) {
+        let settings = [
+            ("CONTACTS_TABLE", "contacts"),
+            ("CONTACTS_OBJECTS_URL", &*self.bucket),
+        ];
+        let settings = Settings::read(Door::Container, &settings.into_iter().collect()).unwrap();
+        let history = History::open(&settings, &self.moto.config());
+        let mut recorder = history.recorder("container", "gone").unwrap();
+        recorder.see(Timestamp::now() - 2.hours(), &Reading::default());
+        recorder.close();
+        recorder.write().await.unwrap();
     }
 
     /// Makes the endpoint of an address look as if the process that subscribed it had died before it
@@ -172,9 +199,13 @@ async fn the_programs_make_every_call_on_the_list() {
 
     let path = tokio::task::spawn_blocking(|| build("api", "api-container", &["container"]));
     let variables = environment.variables(Role::Api);
-    let mut api = Server::start(&path.await.unwrap().unwrap(), &variables)
-        .await
-        .unwrap();
+    let path = path.await.unwrap().unwrap();
+    let mut api = Server::start(&path, &variables).await.unwrap();
+    // One that is told to stop writes its last minute.
+    let mut other = Server::start(&path, &variables).await.unwrap();
+    let stopped = other.process.terminate(PATIENCE).await.unwrap();
+    assert!(stopped.success());
+    environment.record().await;
     let ada = Caller {
         client: Client::new(api.address),
         token: token.trim().to_owned(),
@@ -191,6 +222,7 @@ async fn the_programs_make_every_call_on_the_list() {
     ada.send(rename.body("application/merge-patch+json", patch))
         .await;
     ada.get(&format!("{contacts}?q=byron")).await;
+    ada.get("/v1/system/history").await;
     ada.delete(&contact).await;
     let verify = json!({"kind": "verify-book", "book": name});
     ada.delete(&ada.create("/v1/jobs", verify).await).await;
@@ -226,9 +258,10 @@ async fn the_programs_make_every_call_on_the_list() {
     let reindex = site.job("reindex-book", Some(full)).await.unwrap();
     site.tell(&Message::job(reindex.id)).await.unwrap();
     environment.receive_in_vain().await;
-    site.tell(&Message::Schedule("sweep-outbox".to_owned()))
-        .await
-        .unwrap();
+    for kind in ["sweep-outbox", "compact-history"] {
+        let schedule = Message::Schedule(kind.to_owned());
+        site.tell(&schedule).await.unwrap();
+    }
     queue.send("what no worker knows").await.unwrap();
     let path = tokio::task::spawn_blocking(|| build("worker", "worker-container", &["container"]));
     let mut variables = environment.variables(Role::Worker);

@@ -20,6 +20,8 @@ const RESOURCES: &[(&str, &str, &str)] = &[
     ("queue", "sqs", "own"),
     ("dead-letters", "sqs", "own-dead"),
     ("topic", "sns", "own"),
+    ("bucket", "s3", "own"),
+    ("objects", "s3", "own/system/hours/file"),
     ("key", "kms", "key/own"),
     ("log-groups", "logs", "log-group:/own"),
     ("cache", "elasticache", "replicationgroup:own"),
@@ -60,6 +62,7 @@ const POLICIES: [&str; 7] = [
 
 /// What IAM knows no resource for.
 const WITHOUT_RESOURCE: &[&str] = &[
+    "cloudwatch:",
     "ec2:",
     "ecr:GetAuthorizationToken",
     "sns:GetSubscriptionAttributes",
@@ -69,6 +72,10 @@ const WITHOUT_RESOURCE: &[&str] = &[
 ];
 
 fn arn(service: &str, name: &str) -> String {
+    // The names of buckets are shared by all accounts and regions.
+    if service == "s3" {
+        return format!("arn:aws:s3:::{name}");
+    }
     format!("arn:aws:{service}:us-east-1:123456789012:{name}")
 }
 
@@ -151,11 +158,16 @@ impl Iam {
     }
 
     fn allows(&mut self, policies: &[Value], case: &Case) -> bool {
+        let context = match (case.action, case.protocol) {
+            ("s3:ListBucket", _) => json!({"s3:prefix": "system/hours/"}),
+            (_, Some(protocol)) => json!({"sns:Protocol": protocol}),
+            _ => json!({}),
+        };
         let answer = self.0.ask(&json!({
             "policies": policies,
             "action": case.action,
             "resource": case.resource,
-            "context": case.protocol.map_or(json!({}), |protocol| json!({"sns:Protocol": protocol})),
+            "context": context,
         }));
         answer.unwrap_or_else(|error| panic!("{case:?}: {error}")) == "Allowed"
     }
@@ -209,14 +221,27 @@ impl Case {
 /// Each thing that the service of an action has, and beside it one that is not the role's own.
 fn resources(action: &str) -> Vec<(String, Option<&'static str>)> {
     if knows_no_resource(action) {
-        return vec![("*".to_owned(), Some("subscription"))];
+        let own = match action.split(':').next() {
+            Some("cloudwatch") => "metrics",
+            _ => "subscription",
+        };
+        return vec![("*".to_owned(), Some(own))];
     }
     let of_service = RESOURCES
         .iter()
-        .filter(|one| action.split(':').next() == Some(one.1));
+        .filter(|one| action.split(':').next() == Some(one.1))
+        // IAM knows which of the two an action of S3 is about.
+        .filter(|one| match one.0 {
+            "bucket" => action == "s3:ListBucket",
+            "objects" => action != "s3:ListBucket",
+            _ => true,
+        });
     of_service
         .flat_map(|(kind, service, name)| {
-            let foreign = format!("{name}er");
+            let foreign = match *kind {
+                "objects" => "own/other/system/file".to_owned(),
+                _ => format!("{name}er"),
+            };
             [
                 (arn(service, name), Some(*kind)),
                 (arn(service, &foreign), None),

@@ -7,6 +7,7 @@ variable "arns" {
     queue        = string
     dead_letters = string
     topic        = string
+    bucket       = string
     key          = string
     log_groups   = string
     cache        = string
@@ -28,6 +29,7 @@ module "permissions" {
   queue_arn             = var.arns.queue
   dead_letter_queue_arn = var.arns.dead_letters
   topic_arn             = var.arns.topic
+  bucket_arn            = var.arns.bucket
   key_arns              = [var.arns.key]
   cache                 = { replication_group_arn = var.arns.cache, user_arn = var.arns.user }
 }

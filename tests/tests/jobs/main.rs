@@ -6,6 +6,7 @@
 
 mod failing;
 mod functions;
+mod history;
 mod killed;
 mod messages;
 mod operate;

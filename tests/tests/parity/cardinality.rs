@@ -36,7 +36,9 @@ async fn series(twins: &Twins) -> BTreeSet<String> {
     let text = String::from_utf8(answer.body).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let names = lines.filter_map(|line| line.rsplit_once(' '));
-    names.map(|(name, _)| name.to_owned()).collect()
+    let names = names.map(|(name, _)| name.to_owned());
+    // The machine's come when it was read, and not with requests.
+    names.filter(|name| !name.starts_with("system_")).collect()
 }
 
 /// What CloudWatch keeps apart, and bills: names with dimensions.

@@ -13,6 +13,7 @@ mod cardinality;
 mod container;
 mod crashers;
 mod headers;
+mod history;
 mod idempotency;
 mod main_job;
 mod operations;

@@ -33,6 +33,7 @@ async fn every_operation_gives_the_same_bytes() {
     tokens(&twins).await;
     jobs(&twins).await;
     subscriptions(&twins).await;
+    system(&twins).await;
     let done: BTreeSet<_> = twins
         .compared()
         .into_iter()
@@ -48,6 +49,18 @@ async fn service(twins: &Twins) {
         for request in [get(path), anonymous(get(path)), Request::new("HEAD", path)] {
             has_status(&twins.same(request).await, 200);
         }
+    }
+}
+
+async fn system(twins: &Twins) {
+    for path in [
+        "/v1/system",
+        "/v1/system/history?to=2026-01-02T03:04:05Z",
+        "/v1/system/history?from=2026-01-02T00:00:00Z&to=2026-01-02T03:04:05Z&step=1m",
+        "/v1/system/history?to=2026-01-02T03:04:05Z&step=1d",
+    ] {
+        has_status(&twins.same(get(path)).await, 200);
+        has_status(&twins.same(anonymous(get(path))).await, 401);
     }
 }
 

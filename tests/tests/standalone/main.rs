@@ -7,6 +7,7 @@
 
 mod backup;
 mod durability;
+mod history;
 mod limits;
 mod neighbours;
 mod privacy;

@@ -110,6 +110,8 @@ async fn successes(tour: &mut Tour) {
         "/v1/books",
         &book,
         &contact,
+        "/v1/system",
+        "/v1/system/history",
         "/v1/tokens",
     ] {
         tour.get(path).await;
@@ -259,6 +261,7 @@ async fn failures(tour: &mut Tour, contact: &str) {
             ),
         ),
         Request::new("GET", format!("/v1/books/default/changes?since={MARK}")),
+        Request::new("GET", format!("/v1/system/history?from={MARK}&step={MARK}")),
         Request::new("GET", format!("/v1/books/{MARK}")),
         Request::new("GET", format!("/v1/{MARK}")),
         Request::new("GET", format!("/{MARK}//..")),

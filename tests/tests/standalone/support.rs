@@ -95,6 +95,10 @@ pub(crate) async fn check(data: &Path) {
     let copy = TempDir::new().unwrap();
     for entry in std::fs::read_dir(data).unwrap() {
         let entry = entry.unwrap();
+        // The history is a folder of its own.
+        if entry.path().is_dir() {
+            continue;
+        }
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
     let engine = Engine::open(copy.path()).unwrap();

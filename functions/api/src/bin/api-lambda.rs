@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
 use contacts_settings::{Door, Settings};
-use contacts_telemetry::Format;
+use contacts_telemetry::{Format, System};
 
 /// Lambda tells every function its name (Lambda Developer Guide, "Defined runtime environment variables").
 const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
+/// And how much memory it is configured with, in MiB.
+const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 /// One thread: a sandbox serves one request at a time.
 #[tokio::main(flavor = "current_thread")]
@@ -30,9 +32,13 @@ async fn run() -> Result<()> {
     let function = env::var(FUNCTION).with_context(|| format!("{FUNCTION} is not set"))?;
     let metrics = contacts_telemetry::emf(&function)?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "lambda");
-    let (app, contacts) = api::app(&settings).await?;
+    contacts_telemetry::cold_start();
+    let memory = env::var(MEMORY).ok().and_then(|mib| mib.parse().ok());
+    let memory = memory.map(|mib: f64| mib * 1024.0 * 1024.0);
+    let system = System::process("lambda", &function, memory);
+    let (app, jobs) = api::app(&settings, system).await?;
     // The first call pays for credentials, name look-up and TLS: here it costs no request anything.
-    if let Err(error) = contacts.store().ready().await {
+    if let Err(error) = jobs.contacts().store().ready().await {
         tracing::warn!(%error, "the table did not answer during the start");
     }
     let flush = || {

@@ -30,6 +30,7 @@ async fn run() -> Result<()> {
     let function = env::var(FUNCTION).with_context(|| format!("{FUNCTION} is not set"))?;
     let metrics = contacts_telemetry::emf(&function)?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "worker-lambda");
+    contacts_telemetry::cold_start();
     let runner = worker::runner(&settings).await;
     let flush = || {
         if let Err(error) = metrics.flush(&mut stdout()) {

@@ -168,9 +168,15 @@ run "the_boundary_ends_at_the_environment_and_before_iam" {
   }
   assert {
     condition = !anytrue([
-      for action in flatten(data.aws_iam_policy_document.boundary["dev"].statement[*].actions) : contains(["*", "iam", "lambda", "organizations", "s3", "sts"], split(":", action)[0])
+      for action in flatten(data.aws_iam_policy_document.boundary["dev"].statement[*].actions) : contains(["*", "iam", "lambda", "organizations", "sts"], split(":", action)[0])
     ])
     error_message = "No role of an environment manages roles, or becomes another."
+  }
+  assert {
+    condition = toset([
+      for action in flatten(data.aws_iam_policy_document.boundary["dev"].statement[*].actions) : action if startswith(action, "s3:")
+    ]) == toset(["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"])
+    error_message = "Of S3 there are objects, and nothing about buckets."
   }
 }
 
@@ -185,6 +191,7 @@ run "what_the_programs_may" {
     queue_arn             = "arn:aws:sqs:eu-central-1:123456789012:contact-manager-dev-jobs"
     dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:123456789012:contact-manager-dev-jobs-dead"
     topic_arn             = "arn:aws:sns:eu-central-1:123456789012:contact-manager-dev-events"
+    bucket_arn            = "arn:aws:s3:::contact-manager-dev-objects-123456789012"
     key_arns              = ["arn:aws:kms:eu-central-1:123456789012:key/1"]
     cache = {
       replication_group_arn = "arn:aws:elasticache:eu-central-1:123456789012:replicationgroup:contact-manager-dev"

@@ -205,6 +205,13 @@ run "the_bucket_is_private_versioned_and_refuses_plain_http" {
     error_message = "The bucket keeps versions."
   }
   assert {
+    condition = { for rule in aws_s3_bucket_lifecycle_configuration.objects.rule : rule.id => one(rule.noncurrent_version_expiration).noncurrent_days } == {
+      what-is-left-over = 90
+      history           = 1
+    }
+    error_message = "Old versions are kept for 90 days, those of the history for one."
+  }
+  assert {
     condition     = data.aws_iam_policy_document.objects.statement[0].effect == "Deny" && one(data.aws_iam_policy_document.objects.statement[0].condition).variable == "aws:SecureTransport"
     error_message = "The bucket's policy denies what does not come by TLS."
   }

@@ -26,9 +26,10 @@ variables {
 
 run "the_schedules_say_what_the_worker_understands" {
   assert {
-    condition = { for kind, schedule in aws_scheduler_schedule.this : schedule.schedule_expression => schedule.target[0].input } == {
-      "rate(1 minute)"   = "{\"schedule\":\"sweep-outbox\"}"
-      "rate(15 minutes)" = "{\"schedule\":\"anniversaries\"}"
+    condition = { for kind, schedule in aws_scheduler_schedule.this : schedule.target[0].input => schedule.schedule_expression } == {
+      "{\"schedule\":\"sweep-outbox\"}"    = "rate(1 minute)"
+      "{\"schedule\":\"anniversaries\"}"   = "rate(15 minutes)"
+      "{\"schedule\":\"compact-history\"}" = "rate(15 minutes)"
     }
     error_message = "The schedules are not those of shared/jobs/src/schedule.rs."
   }
@@ -45,8 +46,9 @@ run "schedules_are_on_time_and_never_overtaken_by_the_next_time" {
   }
   assert {
     condition = { for kind, schedule in aws_scheduler_schedule.this : kind => schedule.target[0].retry_policy[0].maximum_event_age_in_seconds } == {
-      sweep-outbox  = 60
-      anniversaries = 900
+      sweep-outbox    = 60
+      anniversaries   = 900
+      compact-history = 900
     }
     error_message = "A message is dropped when the next one is due."
   }

@@ -14,6 +14,7 @@ variables {
   queue_arn             = "arn:aws:sqs:eu-central-1:123456789012:jobs"
   dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:123456789012:dead"
   topic_arn             = "arn:aws:sns:eu-central-1:123456789012:events"
+  bucket_arn            = "arn:aws:s3:::objects-123456789012"
 }
 
 run "the_api_puts_messages_into_the_queue_and_takes_none" {
@@ -102,7 +103,7 @@ run "no_process_may_scan_the_table_or_manage_anything" {
 
   assert {
     condition = alltrue([
-      for action in ["dynamodb:Scan", "dynamodb:*", "sqs:*", "sns:*", "s3:", ":Create", ":Purge"] :
+      for action in ["dynamodb:Scan", "dynamodb:*", "sqs:*", "sns:*", "s3:*", ":Create", ":Purge"] :
       !strcontains(output.api_policy_json, action) && !strcontains(output.worker_policy_json, action)
     ])
     error_message = "A policy grants more than the code calls."
@@ -115,9 +116,9 @@ run "only_what_knows_no_resource_is_granted_on_everything" {
   assert {
     condition = alltrue([
       for statement in concat(jsondecode(output.api_policy_json).Statement, jsondecode(output.worker_policy_json).Statement) :
-      contains(["sns:GetSubscriptionAttributes", "sns:Unsubscribe"], statement.Action) if statement.Resource == "*"
+      contains(["cloudwatch:GetMetricData", "sns:GetSubscriptionAttributes", "sns:Unsubscribe"], statement.Action) if statement.Resource == "*"
     ])
-    error_message = "Only GetSubscriptionAttributes and Unsubscribe go with the resource *."
+    error_message = "Only GetMetricData, GetSubscriptionAttributes and Unsubscribe go with the resource *."
   }
 }
 
@@ -166,12 +167,41 @@ run "a_key_is_usable_through_the_services_alone" {
         for statement in jsondecode(policy).Statement : statement.Condition.StringEquals["kms:ViaService"] if statement.Sid == "Key"
         ] == [[
           "dynamodb.eu-central-1.amazonaws.com",
+          "s3.eu-central-1.amazonaws.com",
           "sns.eu-central-1.amazonaws.com",
           "sqs.eu-central-1.amazonaws.com",
       ]]
     ])
     error_message = "The key goes with kms:ViaService of the table's region."
   }
+}
+
+run "of_the_bucket_there_is_the_history_alone_and_the_worker_removes" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for policy in [output.api_policy_json, output.worker_policy_json] : alltrue([
+        for statement in jsondecode(policy).Statement :
+        try(statement.Condition.StringLike["s3:prefix"], "") == "system/*" || statement.Resource == "${var.bucket_arn}/system/*"
+        if strcontains(jsonencode(statement.Action), "s3:")
+      ])
+    ])
+    error_message = "Both programs may touch what begins with system/, and nothing else."
+  }
+
+  assert {
+    condition     = strcontains(output.worker_policy_json, "s3:DeleteObject") && !strcontains(output.api_policy_json, "s3:DeleteObject") && !strcontains(output.operator_policy_json, "s3:")
+    error_message = "Only the worker merges and removes."
+  }
+}
+
+run "a_bucket_is_named_by_its_arn" {
+  command = plan
+  variables {
+    bucket_arn = "objects"
+  }
+  expect_failures = [var.bucket_arn]
 }
 
 run "a_table_is_named_by_its_arn" {

@@ -65,6 +65,14 @@ run "changes_are_kept_for_a_day_at_least" {
   expect_failures = [var.settings]
 }
 
+run "a_history_is_kept_for_a_week_at_least" {
+  command = plan
+  variables {
+    settings = { history_days = 6 }
+  }
+  expect_failures = [var.settings]
+}
+
 run "a_task_answers_at_least_one_request" {
   command = plan
   variables {

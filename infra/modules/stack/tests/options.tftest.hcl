@@ -76,8 +76,8 @@ run "programs_get_only_the_settings_that_are_set" {
   command = plan
 
   assert {
-    condition     = keys(local.settings) == ["CONTACTS_QUEUE_URL", "CONTACTS_TABLE", "CONTACTS_TOPIC_ARN", "RUST_LOG"]
-    error_message = "By default there must be the table, the queue, the topic and the log level."
+    condition     = keys(local.settings) == ["CONTACTS_OBJECTS_URL", "CONTACTS_QUEUE_URL", "CONTACTS_TABLE", "CONTACTS_TOPIC_ARN", "RUST_LOG"]
+    error_message = "By default there must be the bucket, the table, the queue, the topic and the log level."
   }
 
   assert {
@@ -93,6 +93,7 @@ run "programs_get_every_setting_that_is_set" {
       log_level    = "debug"
       rate_limit   = 0
       changes_days = 30
+      history_days = 60
       cors_origins = ["https://a.example", "https://b.example"]
       oidc         = { issuer = "https://login.example", audience = "contacts" }
     }

@@ -17,7 +17,7 @@ use crate::{
         BookView, ContactView, EXAMPLE_CONTACT, EXAMPLE_TIME, ListedView, OFFERED, Page, TokenView,
         etag,
     },
-    routes::{batch, changes, jobs, subscriptions::SubscriptionView},
+    routes::{batch, changes, jobs, subscriptions::SubscriptionView, system},
 };
 
 /// The request id of every example.
@@ -107,6 +107,8 @@ pub(super) fn answer(operation: &str, media_type: &str) -> Value {
         }
         ("listTokens", _) => serde_json::to_value(Page::new(vec![TokenView::example(None)], None)),
         ("createToken", _) => serde_json::to_value(TokenView::example(Some(SECRET))),
+        ("readSystem", _) => serde_json::to_value(system::SystemView::example()),
+        ("readHistory", _) => serde_json::to_value(system::HistoryView::example()),
         ("startJob" | "readJob" | "cancelJob" | "deleteBook", _) => {
             serde_json::to_value(jobs::JobView::example())
         }
@@ -132,6 +134,13 @@ pub(super) fn problems(kind: Kind, place: &Place) -> Vec<(&'static str, Problem)
             ("awaited", Problem::too_many_subscriptions(Limits::Awaited)),
             ("topic", Problem::too_many_subscriptions(Limits::Topic)),
         ],
+        Kind::InvalidParameter if place.has("step") => {
+            vec![
+                ("too-long", system::too_long()),
+                ("too-much", system::too_much()),
+            ]
+        }
+        Kind::Unavailable if place.has("step") => vec![("no-objects", Problem::no_objects())],
         Kind::Unavailable if place.path == "/v1/subscriptions" && place.scope == Scope::Write => {
             vec![("no-topic", Problem::no_topic())]
         }
@@ -155,6 +164,7 @@ fn problem(kind: Kind, place: &Place) -> Problem {
             let asked = Query::parse("limit=0").integer("limit", 1..=500);
             asked.expect_err("0 is out of range")
         }
+        Kind::InvalidParameter if place.has("step") => system::no_step(),
         Kind::InvalidParameter => {
             let asked = Query::parse("page=2");
             asked.only(&[]).expect_err("there is no such parameter")

@@ -526,6 +526,14 @@ impl Problem {
         Self::unavailable("The database does not answer as it should: try again in a moment.")
     }
 
+    /// 503 with `Retry-After`: the object store is out of reach.
+    #[must_use]
+    pub fn no_objects() -> Self {
+        Self::unavailable(
+            "The store of the history does not answer as it should: try again in a moment.",
+        )
+    }
+
     /// 503 with `Retry-After`: something that is needed cannot be reached; `detail` says what.
     #[must_use]
     pub fn unavailable(detail: &'static str) -> Self {

@@ -7,6 +7,7 @@ mod contacts;
 pub(crate) mod jobs;
 mod service;
 pub(crate) mod subscriptions;
+pub(crate) mod system;
 mod tokens;
 
 use ::contacts::{BookRef, ContactId, Guard};
@@ -45,6 +46,8 @@ pub(crate) fn routes() -> (axum::Router<App>, OpenApi) {
         .routes(routes!(jobs::report))
         .routes(routes!(subscriptions::list, subscriptions::create))
         .routes(routes!(subscriptions::read, subscriptions::delete))
+        .routes(routes!(system::now))
+        .routes(routes!(system::history))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .split_for_parts()

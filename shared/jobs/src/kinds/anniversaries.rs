@@ -12,10 +12,9 @@ pub(super) const KIND: Kind = Kind {
     name: "anniversaries",
     is_for_everybody: false,
     is_stoppable: true,
-    step,
 };
 
-fn step<'a>(jobs: &'a Jobs, _: &'a Job) -> BoxFuture<'a, Step> {
+pub(super) fn step<'a>(jobs: &'a Jobs, _: &'a Job) -> BoxFuture<'a, Step> {
     async move {
         let told = jobs.events().anniversaries(Timestamp::now()).await?;
         Ok(Progress {

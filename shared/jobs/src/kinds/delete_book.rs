@@ -17,10 +17,9 @@ pub(super) const KIND: Kind = Kind {
     is_for_everybody: false,
     // The book is gone for everybody: there is no way back to stop at.
     is_stoppable: false,
-    step,
 };
 
-fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
+pub(super) fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
     async move {
         let store = jobs.contacts().store();
         let Some(book) = job.book else {

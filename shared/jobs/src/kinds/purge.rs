@@ -12,10 +12,9 @@ pub(super) const KIND: Kind = Kind {
     name: "purge",
     is_for_everybody: false,
     is_stoppable: true,
-    step,
 };
 
-fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
+pub(super) fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
     async move {
         let store = jobs.contacts().store();
         let (gone, place) = store.purge_expired(job.place.as_deref()).await?;

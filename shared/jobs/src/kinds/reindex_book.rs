@@ -15,10 +15,9 @@ pub(super) const KIND: Kind = Kind {
     name: "reindex-book",
     is_for_everybody: true,
     is_stoppable: true,
-    step,
 };
 
-fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
+pub(super) fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
     async move {
         let Some(book) = job.book else {
             return Ok(Progress::default());

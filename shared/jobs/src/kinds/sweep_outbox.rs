@@ -20,10 +20,9 @@ pub(super) const KIND: Kind = Kind {
     name: "sweep-outbox",
     is_for_everybody: false,
     is_stoppable: true,
-    step,
 };
 
-fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
+pub(super) fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
     async move {
         let store = jobs.contacts().store();
         let after = job.place.as_deref().and_then(|place| place.parse().ok());

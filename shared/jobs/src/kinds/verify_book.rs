@@ -18,10 +18,9 @@ pub(super) const KIND: Kind = Kind {
     name: "verify-book",
     is_for_everybody: true,
     is_stoppable: true,
-    step,
 };
 
-fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
+pub(super) fn step<'a>(jobs: &'a Jobs, job: &'a Job) -> BoxFuture<'a, Step> {
     async move {
         let Some(book) = job.book else {
             return Ok(Progress::default());
