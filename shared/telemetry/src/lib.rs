@@ -1,4 +1,4 @@
-//! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, and process figures.
+//! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, traces, and process figures.
 //!
 //! Callers record with the functions of this crate's root, which know names and labels; [`names`] is
 //! the table of both. An artifact compiles one exporter: `prometheus` in a container, `emf` on
@@ -12,6 +12,7 @@ pub mod process;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod record;
+pub mod traces;
 
 #[cfg(feature = "emf")]
 pub use emf::{EmfHandle, emf};
@@ -22,8 +23,9 @@ pub use record::{
     CacheOperation, CacheOutcome, InFlight, Outcome, StepOutcome, auth_failure, build_info,
     cache_operation, cache_up, dynamodb_call, dynamodb_conflict, dynamodb_retry, dynamodb_throttle,
     dynamodb_units, event_failed, event_sent, http_in_flight, http_request, job_ended, job_step,
-    queue_failure, queue_message, rate_limited,
+    outbox_swept, queue_failure, queue_message, rate_limited,
 };
+pub use traces::Traces;
 
 /// Why an exporter could not be installed.
 #[cfg(any(feature = "emf", feature = "prometheus"))]
