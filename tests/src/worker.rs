@@ -99,6 +99,13 @@ impl Site {
         })
     }
 
+    /// The same site, whose programs have one more variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The store, straight to the database.
     #[must_use]
     pub fn store(&self) -> &Store {
