@@ -58,7 +58,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// For a collector that nobody waits for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// For a collector for which an answer waits, or the end of the process.
-const HURRY: Duration = Duration::from_millis(200);
+const HURRY: Duration = Duration::from_millis(300);
 const LAST: Duration = Duration::from_secs(2);
 
 /// What is traced in this process, on its way to the collector. Nothing by default. Cheap to clone.
@@ -145,7 +145,7 @@ impl Traces {
     }
 
     /// Sends what has ended: for a door that is frozen after its answer. A collector that is away or slow
-    /// costs the answer at most 200 ms, and is left alone for ten seconds then.
+    /// costs the answer at most 300 ms, and is left alone for ten seconds then.
     pub async fn flush(&self) {
         if let Some(pipeline) = &self.0 {
             pipeline.send(HURRY).await;

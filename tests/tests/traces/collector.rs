@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::routing::post;
 use contacts_tests::client::{Client, Request};
 use contacts_tests::process::{Process, free_address};
@@ -19,7 +21,8 @@ use tokio::time::{Instant, interval};
 /// How long spans may take from a program through the collector.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-type Documents = Arc<Mutex<Vec<String>>>;
+/// What was sent, each with who signed it.
+type Documents = Arc<Mutex<Vec<(String, Bytes)>>>;
 
 pub(crate) struct Collector {
     /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -41,12 +44,36 @@ pub(crate) struct Span {
 }
 
 impl Collector {
+    /// One that hands on all it gets, as JSON.
     pub(crate) async fn start() -> Self {
+        Self::with(|otlp, health, keeper| {
+            format!(
+                "{{extensions: {{health_check: {{endpoint: '{health}'}}}},
+                receivers: {{otlp: {{protocols: {{http: {{endpoint: '{otlp}'}}}}}}}},
+                exporters: {{otlphttp: {{endpoint: 'http://{keeper}', encoding: json, compression: none}}}},
+                service: {{
+                  extensions: [health_check],
+                  pipelines: {{traces: {{receivers: [otlp], exporters: [otlphttp]}}}},
+                  telemetry: {{metrics: {{level: none}}}}}}}}"
+            )
+        })
+        .await
+    }
+
+    /// One that is told this, of where it is to listen for traces, where for whoever asks after its health,
+    /// and where traces are kept.
+    pub(crate) async fn with(
+        configuration: impl FnOnce(SocketAddr, SocketAddr, SocketAddr) -> String,
+    ) -> Self {
         let documents = Documents::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let keeper = listener.local_addr().unwrap();
-        let keep = |State(documents): State<Documents>, body: String| async move {
-            documents.lock().unwrap().push(body);
+        let keep = |State(documents): State<Documents>, headers: HeaderMap, body: Bytes| async move {
+            let signed = headers
+                .get("authorization")
+                .map(|value| value.to_str().unwrap());
+            let signed = signed.unwrap_or_default().to_owned();
+            documents.lock().unwrap().push((signed, body));
             "{}"
         };
         let router = Router::new().route("/v1/traces", post(keep));
@@ -55,19 +82,17 @@ impl Collector {
         kept.spawn(async move { axum::serve(listener, router).await.unwrap() });
 
         let (otlp, health) = (free_address().unwrap(), free_address().unwrap());
-        let configuration = format!(
-            "{{extensions: {{health_check: {{endpoint: '{health}'}}}},
-            receivers: {{otlp: {{protocols: {{http: {{endpoint: '{otlp}'}}}}}}}},
-            exporters: {{otlphttp: {{endpoint: 'http://{keeper}', encoding: json, compression: none}}}},
-            service: {{
-              extensions: [health_check],
-              pipelines: {{traces: {{receivers: [otlp], exporters: [otlphttp]}}}},
-              telemetry: {{metrics: {{level: none}}}}}}}}"
-        );
         let process = Process::start(
             &program(&["collector"]).unwrap(),
             &["--config=env:CONFIGURATION"],
-            &[("CONFIGURATION".to_owned(), configuration)],
+            &[
+                (
+                    "CONFIGURATION".to_owned(),
+                    configuration(otlp, health, keeper),
+                ),
+                ("AWS_ACCESS_KEY_ID".to_owned(), "AKIDEXAMPLE".to_owned()),
+                ("AWS_SECRET_ACCESS_KEY".to_owned(), "example".to_owned()),
+            ],
         );
         let process = process.unwrap();
         until_healthy(health, &process).await;
@@ -79,14 +104,33 @@ impl Collector {
         }
     }
 
+    /// Waits for the next document: who signed it.
+    pub(crate) async fn signed(&self) -> String {
+        let begun = Instant::now();
+        let mut looks = interval(Duration::from_millis(50));
+        loop {
+            looks.tick().await;
+            if let Some((signed, _)) = self.documents.lock().unwrap().first() {
+                return signed.clone();
+            }
+            assert!(begun.elapsed() < PATIENCE, "nothing was sent");
+        }
+    }
+
     /// All that has arrived, as text.
     pub(crate) fn text(&self) -> String {
-        self.documents.lock().unwrap().join("\n")
+        let documents = self.documents.lock().unwrap();
+        let texts = documents
+            .iter()
+            .map(|(_, body)| String::from_utf8_lossy(body));
+        texts.collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {
         let documents = self.documents.lock().unwrap();
-        let documents = documents.iter().map(|text| serde_json::from_str(text));
+        let documents = documents
+            .iter()
+            .map(|(_, body)| serde_json::from_slice(body));
         let documents: Vec<Value> = documents.collect::<Result<_, _>>().unwrap();
         let resources = documents.iter().flat_map(|one| list(&one["resourceSpans"]));
         let spans = resources.flat_map(|resource| {

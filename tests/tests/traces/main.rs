@@ -7,6 +7,8 @@
 
 mod collector;
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +40,7 @@ const MARK: &str = "Xq7marked";
 
 /// The API, on either target.
 enum Api {
-    Container(Server),
+    Container(Box<Server>),
     Lambda(Arc<Sandboxes>),
 }
 
@@ -48,7 +50,7 @@ impl Api {
         let mut environment = site.environment_of(Role::Api);
         environment.push(("CONTACTS_DRAIN_S".to_owned(), "0".to_owned()));
         let path = path.await.unwrap().unwrap();
-        Self::Container(Server::start(&path, &environment).await.unwrap())
+        Self::Container(Box::new(Server::start(&path, &environment).await.unwrap()))
     }
 
     async fn lambda(site: &Site) -> Self {
@@ -324,6 +326,66 @@ async fn a_trace_without_a_load_balancer_is_named_in_the_log() {
     let named = format!(r#""trace_id":"1-{}-{}""#, &trace[..8], &trace[8..]);
     let log = api.log();
     assert!(log.contains(&named), "{named} in {log}");
+}
+
+/// The configuration as Terraform renders it for a task.
+fn deployed() -> String {
+    let template = contacts_tests::repository().join("infra/modules/config/collector.yaml");
+    let expression = format!(
+        "jsonencode(templatefile({:?}, {{region = \"eu-central-1\", suffix = \"amazonaws.com\", tracing = true, \
+         remote_write_url = \"http://127.0.0.1:9/\", scrape_interval = 15000, scrape_timeout = 5000, memory_limit = 89}}))",
+        template.canonicalize().unwrap()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let mut terraform = Command::new("terraform")
+        .arg("console")
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    terraform
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(expression.as_bytes())
+        .unwrap();
+    let said = terraform.wait_with_output().unwrap();
+    let text: String = serde_json::from_slice(&said.stdout).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_that_is_deployed_hands_traces_on_signed_for_x_ray() {
+    let configuration = tokio::task::spawn_blocking(deployed).await.unwrap();
+    let collector = Collector::with(|otlp, health, keeper| {
+        let places = [
+            ("127.0.0.1:4318", otlp.to_string()),
+            ("127.0.0.1:13133", health.to_string()),
+            (
+                "https://xray.eu-central-1.amazonaws.com",
+                format!("http://{keeper}"),
+            ),
+        ];
+        places.iter().fold(configuration, |text, (from, to)| {
+            assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
+            text.replace(from, to)
+        })
+    })
+    .await;
+    let site = site_traced_by(&collector, "1").await;
+    let api = Api::lambda(&site).await;
+    let nobody = api.send(Request::new("GET", "/v1/books")).await;
+    assert_eq!(nobody.0, 401);
+    let signed = collector.signed().await;
+    assert!(
+        signed.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"),
+        "{signed}"
+    );
+    assert!(
+        signed.contains("/eu-central-1/xray/aws4_request"),
+        "{signed}"
+    );
 }
 
 /// Nobody, somebody who never answers, and somebody who always fails.

@@ -249,7 +249,7 @@ run "nothing_is_traced_unless_asked_for" {
   command = plan
 
   assert {
-    condition     = local.tracing_of == { api = {}, worker = {} } && local.layer == null
+    condition     = jsonencode(local.tracing_of) == jsonencode({ api = {}, worker = {} }) && local.layer == null
     error_message = "Without tracing the programs must not be told of a collector."
   }
 }
@@ -261,11 +261,11 @@ run "programs_are_told_of_the_collector_beside_them" {
   }
 
   assert {
-    condition = local.tracing_of == { for service in ["api", "worker"] : service => {
+    condition = jsonencode(local.tracing_of) == jsonencode({ for service in ["api", "worker"] : service => {
       OTEL_EXPORTER_OTLP_ENDPOINT = "http://127.0.0.1:4318"
       OTEL_TRACES_SAMPLER_ARG     = "0.5"
       OTEL_SERVICE_NAME           = "contact-manager-test-${service}"
-    } }
+    } })
     error_message = "Both must be told where the collector is, how much to trace, and their names."
   }
   assert {
