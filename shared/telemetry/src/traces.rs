@@ -69,6 +69,8 @@ struct Pipeline {
     provider: SdkTracerProvider,
     pending: Pending,
     collector: Collector,
+    /// Whoever sends: the end of the process waits for what is under way.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Pipeline {
@@ -108,6 +110,7 @@ impl Traces {
             provider,
             pending,
             collector,
+            turn: tokio::sync::Mutex::default(),
         }))))
     }
 
@@ -156,13 +159,15 @@ impl Traces {
     pub async fn finish(&self) {
         if let Some(pipeline) = &self.0 {
             pipeline.collector.end_pause();
-            pipeline.send(LAST).await;
+            // What is left then is lost.
+            let _ = tokio::time::timeout(LAST, pipeline.send(LAST)).await;
         }
     }
 }
 
 impl Pipeline {
     async fn send(&self, patience: Duration) {
+        let _turn = self.turn.lock().await;
         if self.collector.is_left_alone() {
             return;
         }
