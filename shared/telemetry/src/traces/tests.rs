@@ -339,12 +339,27 @@ async fn what_waits_is_bounded() {
 async fn many_spans_are_sent_before_the_time() {
     let receiver = Receiver::start(Some(200)).await;
     let (traces, _guard) = traced_to(&receiver.endpoint, 1.0);
-    traces.send_in_background();
-    for _ in 0..MANY {
+    let many = &traces.0.as_ref().unwrap().pending.many;
+    let asked = async || {
+        let asked = tokio::time::timeout(Duration::ZERO, many.notified()).await;
+        asked.is_ok()
+    };
+    for _ in 1..MANY {
         drop(request("GET", None, None));
     }
+    assert!(!asked().await);
+    drop(request("GET", None, None));
+    assert!(asked().await);
+}
+
+#[tokio::test]
+async fn what_has_ended_is_sent_without_anybody_asking() {
+    let receiver = Receiver::start(Some(200)).await;
+    let (traces, _guard) = traced_to(&receiver.endpoint, 1.0);
+    traces.send_in_background();
+    drop(request("GET", None, None));
     let begun = tokio::time::Instant::now();
-    while receiver.spans().len() < MANY {
+    while receiver.spans().is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(60));
         tokio::task::yield_now().await;
     }
