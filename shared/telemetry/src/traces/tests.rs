@@ -112,6 +112,18 @@ fn traced_to(endpoint: &str, sample: f64) -> (Traces, DefaultGuard) {
     (traces, tracing::subscriber::set_default(subscriber))
 }
 
+/// Counts what the log hears of a collector.
+#[derive(Clone, Default)]
+struct Said(Arc<AtomicUsize>);
+
+impl<S: Subscriber> Layer<S> for Said {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if event.metadata().target().ends_with("traces::collector") {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
 fn attributes(span: &Exported) -> BTreeMap<&str, String> {
     let pairs = span.attributes.iter().map(|pair| {
         let value = pair.value.as_ref().and_then(|value| value.value.as_ref());
@@ -298,7 +310,10 @@ async fn neither_log_lines_nor_other_spans_reach_a_trace() {
 async fn a_collector_that_takes_nothing_is_asked_once_and_then_left_alone() {
     for (status, answered) in [(Some(500), 1), (None, 1)] {
         let receiver = Receiver::start(status).await;
+        let said = Said::default();
         let (traces, _guard) = traced_to(&receiver.endpoint, 1.0);
+        let subscriber = Registry::default().with(traces.layer()).with(said.clone());
+        let _guard = tracing::subscriber::set_default(subscriber);
         for _ in 0..3 {
             drop(request("GET", None, None));
             traces.flush().await;
@@ -309,7 +324,9 @@ async fn a_collector_that_takes_nothing_is_asked_once_and_then_left_alone() {
             "{status:?}"
         );
         // What is left is tried all the same.
+        drop(request("GET", None, None));
         traces.finish().await;
+        assert_eq!(said.0.load(Ordering::SeqCst), 1, "{status:?}");
         assert_eq!(
             receiver.calls.load(Ordering::SeqCst),
             answered + 1,
