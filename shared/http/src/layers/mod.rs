@@ -104,8 +104,8 @@ async fn run(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) 
         arrival.record(response.status());
         response
     }
-    .instrument(traced)
     .instrument(span)
+    .instrument(traced)
     .await
 }
 
