@@ -30,8 +30,17 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// The endpoint is no URL.
 #[derive(Debug, thiserror::Error)]
-#[error("the endpoint of traces is no URL")]
-pub struct EndpointError(#[from] http::uri::InvalidUri);
+#[error(
+    "OTEL_EXPORTER_OTLP_ENDPOINT should be the URL of a collector, such as http://127.0.0.1:4318: {0}"
+)]
+pub struct EndpointError(http::uri::InvalidUri);
+
+/// Without the cause as a source: its text is in this one's already.
+impl From<http::uri::InvalidUri> for EndpointError {
+    fn from(cause: http::uri::InvalidUri) -> Self {
+        Self(cause)
+    }
+}
 
 /// Reached by the HTTP client of the AWS SDK, which is there already.
 pub(super) struct Collector {

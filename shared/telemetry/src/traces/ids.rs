@@ -45,7 +45,8 @@ pub(super) fn from_load_balancer(root: &str) -> Option<TraceId> {
     if time.len() != 8 || chance.len() != 24 || !are_hex(time) || !are_hex(chance) {
         return None;
     }
-    let id = TraceId::from_hex(&format!("{time}{chance}")).ok()?;
+    let number = |text: &str| u128::from_str_radix(text, 16).ok();
+    let id = TraceId::from(number(time)? << 96 | number(chance)?);
     (id != TraceId::INVALID).then_some(id)
 }
 

@@ -391,3 +391,18 @@ async fn without_settings_nothing_is_traced() {
     traces.flush().await;
     traces.finish().await;
 }
+
+#[test]
+fn an_endpoint_that_is_no_url_is_an_error_that_names_the_variable() {
+    let settings = TraceSettings {
+        endpoint: "http://127.0.0.1:4318/<>".to_owned(),
+        sample: 1.0,
+        service: "contact-manager-api".to_owned(),
+    };
+    let error = Traces::new(Some(&settings), "1.2.3").unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT should be "),
+        "{error}"
+    );
+}
