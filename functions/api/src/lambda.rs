@@ -34,11 +34,11 @@ use event::{Event, Refusal};
 ///
 /// # Panics
 /// Outside a Lambda sandbox: the runtime reads its variables there.
-pub async fn run(router: Router, after: impl Fn()) -> Result<(), Error> {
+pub async fn run(router: Router, after: impl AsyncFn()) -> Result<(), Error> {
     let (router, after) = (&router, &after);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let answer = answer(router, event.payload.get()).await;
-        after();
+        after().await;
         Ok::<_, Error>(answer)
     }))
     .await

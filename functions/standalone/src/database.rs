@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use contacts_http::server;
 use contacts_jobs::{Runner, poll};
 use contacts_settings::Settings;
-use contacts_telemetry::Format;
+use contacts_telemetry::{Format, Traces};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -32,7 +32,7 @@ const UNWANTED: [&str; 5] = [
 /// both in its environment, and ends with it. A SIGTERM or SIGINT stops the command and what it
 /// started, as a SIGTERM to its process group.
 pub(crate) async fn run(settings: &Settings, command: &[OsString]) -> Result<ExitCode> {
-    contacts_telemetry::init_logs(Format::Text)?;
+    contacts_telemetry::init_logs(Format::Text, &Traces::default())?;
     let stop = server::stop_signal()?;
     let (engine, jobs) = data::open(settings).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

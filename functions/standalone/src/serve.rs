@@ -5,14 +5,15 @@ use contacts_http::App;
 use contacts_http::server::{self, Options};
 use contacts_jobs::{Runner, poll};
 use contacts_settings::Settings;
-use contacts_telemetry::{Format, System};
+use contacts_telemetry::{Format, System, Traces};
 use tokio::sync::watch;
 
 use crate::{data, owner};
 
 /// Serves until SIGTERM or SIGINT, then finishes the requests under way.
 pub(crate) async fn run(settings: &Settings) -> Result<()> {
-    contacts_telemetry::init_logs(Format::Text)?;
+    let traces = Traces::new(settings.traces.as_ref(), env!("CARGO_PKG_VERSION"))?;
+    contacts_telemetry::init_logs(Format::Text, &traces)?;
     let metrics = contacts_telemetry::prometheus()?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "standalone");
     let stop = server::stop_signal()?;
@@ -46,7 +47,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         stop.await;
         stopping.send_replace(true);
     };
+    traces.send_in_background();
     let service = server::serve(api, router, options, draining, stop);
     tokio::join!(service, work, record);
+    traces.finish().await;
     Ok(())
 }

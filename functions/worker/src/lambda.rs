@@ -53,7 +53,7 @@ struct Failure {
 ///
 /// # Panics
 /// Outside a Lambda sandbox: the runtime reads its variables there.
-pub async fn run(runner: Runner, after: impl Fn()) -> Result<(), Error> {
+pub async fn run(runner: Runner, after: impl AsyncFn()) -> Result<(), Error> {
     let (runner, after) = (&runner, &after);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let answer = batch(
@@ -62,7 +62,7 @@ pub async fn run(runner: Runner, after: impl Fn()) -> Result<(), Error> {
             &Until::most_of(left(&event.context)),
         )
         .await;
-        after();
+        after().await;
         Ok::<_, Error>(answer)
     }))
     .await

@@ -14,6 +14,7 @@ module "stack" {
   vaults       = var.vaults
   rotation     = var.rotation
   alerts       = var.alerts
+  tracing      = var.tracing
   audit        = { budget = var.budget }
 
   permissions_boundary = var.permissions_boundary

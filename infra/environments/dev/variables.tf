@@ -102,6 +102,15 @@ variable "alerts" {
   description = "Who is told when something is wrong; AWS asks each address to confirm first. runbooks_url is the folder that emails link to. pace makes durations shorter, for tests alone."
 }
 
+variable "tracing" {
+  type = object({
+    sample    = optional(number)
+    layer_arn = optional(string)
+  })
+  default     = null
+  description = "Traces to X-Ray: the share of requests that are traced, 0.05 if it is left out, and the ARN of the layer with the collector, which functions need; null for none. See docs/OBSERVABILITY.md."
+}
+
 variable "budget" {
   type = object({
     monthly_usd = number

@@ -15,6 +15,7 @@ module "stack" {
   vaults       = var.vaults
   rotation     = var.rotation
   alerts       = var.alerts
+  tracing      = var.tracing
   audit        = { budget = var.budget, customer_managed_key = true }
 
   permissions_boundary = var.permissions_boundary

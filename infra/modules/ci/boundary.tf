@@ -110,8 +110,8 @@ data "aws_iam_policy_document" "boundary" {
       "ssm:UpdateInstanceInformation",
       "ssmmessages:*",
       "tag:GetResources",
-      "xray:PutTelemetryRecords",
-      "xray:PutTraceSegments",
+      "xray:PutSpans",
+      "xray:PutSpansForIndexing",
     ]
     resources = ["*"]
   }

@@ -1,9 +1,13 @@
+data "aws_partition" "current" {}
+
 locals {
   # The workspace gives its address with a slash at the end.
   remote_write_url = "${aws_prometheus_workspace.this.prometheus_endpoint}api/v1/remote_write"
 
   collector = templatefile("${path.module}/collector.yaml", {
     region           = var.region
+    suffix           = data.aws_partition.current.dns_suffix
+    tracing          = var.tracing
     remote_write_url = local.remote_write_url
     scrape_interval  = 15000 / var.pace
     scrape_timeout   = 5000 / var.pace
@@ -53,9 +57,21 @@ resource "aws_ssm_parameter" "collector" {
 }
 
 data "aws_iam_policy_document" "task" {
+  #checkov:skip=CKV_AWS_111:traces have no ARNs to name
+  #checkov:skip=CKV_AWS_356:traces have no ARNs to name
   statement {
     sid       = "RemoteWrite"
     actions   = ["aps:RemoteWrite"]
     resources = [aws_prometheus_workspace.this.arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.tracing ? [1] : []
+
+    content {
+      sid       = "Traces"
+      actions   = ["xray:PutSpans", "xray:PutSpansForIndexing"]
+      resources = ["*"]
+    }
   }
 }

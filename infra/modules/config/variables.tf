@@ -43,6 +43,13 @@ variable "memory" {
   }
 }
 
+variable "tracing" {
+  description = "Whether the collector takes traces on 127.0.0.1:4318 and sends them to X-Ray."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "pace" {
   description = "Divides the time between two scrapes. Tests run faster than life; everything else leaves it at 1."
   type        = number

@@ -77,6 +77,7 @@ module "config" {
   name    = local.name
   key_arn = local.key_arn
   region  = data.aws_region.current.name
+  tracing = var.tracing != null
   pace    = var.alerts.pace
 }
 

@@ -25,6 +25,14 @@ locals {
     },
   )
 
+  # Where a collector is, on the loopback of the program. Functions have one if they have the layer.
+  tracing_of = { for service in ["api", "worker"] : service => var.tracing == null ? {} : {
+    OTEL_EXPORTER_OTLP_ENDPOINT = "http://127.0.0.1:4318"
+    OTEL_TRACES_SAMPLER_ARG     = tostring(var.tracing.sample)
+    OTEL_SERVICE_NAME           = "${local.name}-${service}"
+  } }
+  layer = try(var.tracing.layer_arn, null) == null ? null : { layer_arn = var.tracing.layer_arn }
+
   # In a task the load balancer reaches the API, and the collector alone the metrics.
   task_settings = merge(local.settings, {
     CONTACTS_LISTEN         = "0.0.0.0:${local.port}"
@@ -46,7 +54,7 @@ module "functions" {
   name             = local.name
   architecture     = var.architecture
   target_group_arn = module.edge.target_group_arns.api.lambda
-  tracing          = var.lambda.tracing
+  tracing          = local.layer
   key_arn          = local.key_arn
   log_groups       = local.log_groups.lambda
 
@@ -60,7 +68,7 @@ module "functions" {
 
   api = {
     zip                  = try(var.zips.api, "")
-    environment          = local.settings
+    environment          = merge(local.settings, local.layer == null ? {} : local.tracing_of.api)
     policy_json          = module.permissions.api_policy_json
     memory               = var.lambda.api.memory
     timeout              = var.lambda.api.timeout
@@ -71,7 +79,11 @@ module "functions" {
   worker = {
     zip = try(var.zips.worker, "")
     # The worker writes the minutes of both functions, from CloudWatch.
-    environment          = merge(local.settings, { CONTACTS_FUNCTIONS = "${local.name}-api,${local.name}-worker" })
+    environment = merge(
+      local.settings,
+      { CONTACTS_FUNCTIONS = "${local.name}-api,${local.name}-worker" },
+      local.layer == null ? {} : local.tracing_of.worker,
+    )
     policy_json          = module.permissions.worker_policy_json
     memory               = var.lambda.worker.memory
     timeout              = var.lambda.worker.timeout
@@ -120,7 +132,7 @@ module "containers" {
       health_command           = ["/api-container", "healthcheck"]
       cpu                      = var.containers.api.cpu
       memory                   = var.containers.api.memory
-      environment              = local.task_settings
+      environment              = merge(local.task_settings, local.tracing_of.api)
       secrets                  = try(module.secrets.value_from.api, {})
       policy_json              = module.permissions.api_policy_json
       load_balancer = {
@@ -144,7 +156,7 @@ module "containers" {
       health_command           = ["/worker-container", "healthcheck"]
       cpu                      = var.containers.worker.cpu
       memory                   = var.containers.worker.memory
-      environment              = local.task_settings
+      environment              = merge(local.task_settings, local.tracing_of.worker)
       secrets                  = try(module.secrets.value_from.worker, {})
       policy_json              = module.permissions.worker_policy_json
       scaling = {

@@ -196,7 +196,6 @@ variable "lambda" {
       max_concurrency      = optional(number)
       batch                = optional(number)
     }), {})
-    tracing = optional(bool, false)
   })
   default     = {}
   description = "The functions, as in the module target-lambda."
@@ -341,6 +340,25 @@ variable "alerts" {
   default     = {}
   description = "Who is told when something is wrong, and where the runbooks are, as in the module alerts."
   nullable    = false
+}
+
+variable "tracing" {
+  type = object({
+    sample    = optional(number, 0.05)
+    layer_arn = optional(string)
+  })
+  default     = null
+  description = "Traces, by the collector of each side, to X-Ray: sample is the share of requests that are traced, layer_arn the layer with the collector of functions, as in the module target-lambda. Null for none. The account needs Transaction Search."
+
+  validation {
+    condition     = var.tracing == null || try(var.tracing.sample >= 0 && var.tracing.sample <= 1, false)
+    error_message = "tracing.sample must be a share from 0 to 1, e.g. 0.05 for one of twenty requests."
+  }
+
+  validation {
+    condition     = var.tracing == null || var.target != "lambda" || try(var.tracing.layer_arn != null, false)
+    error_message = "tracing.layer_arn is missing: functions have no sidecar, and need the ARN of a layer with the collector (infra/modules/target-lambda/README.md)."
+  }
 }
 
 variable "audit" {

@@ -27,8 +27,29 @@ locals {
   }
 }
 
+# What the collector in the layer is told, which reads it from a variable: JSON is YAML on one line.
+locals {
+  collector = jsonencode({
+    extensions = { sigv4auth = { region = data.aws_region.current.name, service = "xray" } }
+    receivers  = { otlp = { protocols = { http = { endpoint = "127.0.0.1:4318" } } } }
+    exporters = { otlphttp = {
+      traces_endpoint = "https://xray.${data.aws_region.current.name}.${data.aws_partition.current.dns_suffix}/v1/traces"
+      auth            = { authenticator = "sigv4auth" }
+    } }
+    service = {
+      extensions = ["sigv4auth"]
+      pipelines  = { traces = { receivers = ["otlp"], exporters = ["otlphttp"] } }
+      telemetry  = { logs = { level = "warn" }, metrics = { level = "none" } }
+    }
+  })
+  collector_settings = var.tracing == null ? {} : {
+    OPENTELEMETRY_COLLECTOR_CONFIG_URI = "env:AOT_CONFIG_CONTENT"
+    AOT_CONFIG_CONTENT                 = local.collector
+  }
+}
+
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_50:tracing decides; X-Ray costs by the request
+  #checkov:skip=CKV_AWS_50:the program traces itself if tracing is set; segments of Lambda's own would be of other traces, and cost by the request
   #checkov:skip=CKV_AWS_115:reserved_concurrency decides; the account's limit is enough for most
   #checkov:skip=CKV_AWS_116:nothing calls it asynchronously; the queue has its own dead letters
   #checkov:skip=CKV_AWS_117:only the cache needs a VPC; without it a function starts faster and needs no NAT
@@ -51,8 +72,10 @@ resource "aws_lambda_function" "this" {
   kms_key_arn                    = var.key_arn
   publish                        = true
 
+  layers = var.tracing[*].layer_arn
+
   environment {
-    variables = each.value.environment
+    variables = merge(each.value.environment, local.collector_settings)
   }
 
   # Lambda's own lines about each call cost more than they tell: failures and time-outs are warnings. What the program
@@ -65,7 +88,7 @@ resource "aws_lambda_function" "this" {
   }
 
   tracing_config {
-    mode = var.tracing ? "Active" : "PassThrough"
+    mode = "PassThrough"
   }
 
   dynamic "vpc_config" {

@@ -26,7 +26,7 @@ resource "aws_iam_role_policy" "code" {
   policy = each.value.policy_json
 }
 
-# What Lambda does in its name: logs, and as configured network interfaces and traces.
+# What Lambda does in its name: logs, and as configured network interfaces; and the collector in it: traces.
 data "aws_iam_policy_document" "service" {
   #checkov:skip=CKV_AWS_111:network interfaces and traces have no ARNs to name before they exist
   #checkov:skip=CKV_AWS_356:network interfaces and traces have no ARNs to name before they exist
@@ -81,11 +81,11 @@ data "aws_iam_policy_document" "service" {
   }
 
   dynamic "statement" {
-    for_each = var.tracing ? [1] : []
+    for_each = var.tracing[*]
 
     content {
       sid       = "Traces"
-      actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      actions   = ["xray:PutSpans", "xray:PutSpansForIndexing"]
       resources = ["*"]
     }
   }

@@ -151,10 +151,16 @@ variable "vpc" {
 }
 
 variable "tracing" {
-  type        = bool
-  default     = false
-  description = "Whether AWS X-Ray traces the functions."
-  nullable    = false
+  type = object({
+    layer_arn = string
+  })
+  default     = null
+  description = "The layer with the collector that takes the functions' traces, by its version's ARN: AWS's distribution of OpenTelemetry, collector alone, for the architecture and the region; null for no traces. Whether a function traces, and how much, its environment says."
+
+  validation {
+    condition     = var.tracing == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", var.tracing.layer_arn))
+    error_message = "tracing.layer_arn must be the ARN of a layer's version, e.g. arn:aws:lambda:eu-central-1:901920570463:layer:aws-otel-collector-amd64-ver-0-117-0:1."
+  }
 }
 
 variable "key_arn" {

@@ -22,6 +22,8 @@ pub struct Swept {
     pub endpoints: u64,
     /// What was sent.
     pub published: Published,
+    /// Since when the oldest event waits that was left, as far as it was seen.
+    pub oldest: Option<Timestamp>,
     /// Whether there was time for everything.
     pub complete: bool,
 }
@@ -33,7 +35,11 @@ impl Events {
     /// # Errors
     /// The table fails.
     pub async fn sweep(&self, deadline: Instant) -> Result<Swept> {
-        self.sweep_before(Timestamp::now() - GRACE, deadline).await
+        let now = Timestamp::now();
+        let swept = self.sweep_before(now - GRACE, deadline).await?;
+        let age = swept.oldest.map(|oldest| now.duration_since(oldest));
+        contacts_telemetry::outbox_swept(age.unwrap_or_default().as_secs_f64());
+        Ok(swept)
     }
 
     /// The same with what has waited since before `before`.
@@ -53,21 +59,27 @@ impl Events {
                 }
                 let store = self.contacts.store();
                 let (waiting, next) = store.waiting(part, before, after.as_deref(), ROWS).await?;
-                for (what, _) in waiting {
+                for (what, since) in waiting {
+                    let is_over = Instant::now() >= deadline;
                     match what {
                         Waiting::Book(book) if books.insert(book) => {
-                            swept.books += 1;
-                            let published = self.publish_book(book).await?;
-                            swept.published.add(published);
+                            let mut left = is_over;
+                            if !is_over {
+                                swept.books += 1;
+                                let published = self.publish_book(book).await?;
+                                swept.published.add(published);
+                                left = published.waiting > 0;
+                            }
+                            if left {
+                                let oldest = swept.oldest.unwrap_or(since);
+                                swept.oldest = Some(oldest.min(since));
+                            }
                         }
-                        Waiting::Book(_) => {}
-                        Waiting::Endpoint(key) => {
+                        Waiting::Endpoint(key) if !is_over => {
                             swept.endpoints += 1;
                             self.look_at(&key).await?;
                         }
-                    }
-                    if Instant::now() >= deadline {
-                        return Ok(swept);
+                        Waiting::Book(_) | Waiting::Endpoint(_) => {}
                     }
                 }
                 after = next;

@@ -10,7 +10,11 @@ pub use table::TableQueue;
 
 use aws_config::SdkConfig;
 use contacts_store::Store;
-use contacts_telemetry as telemetry;
+use contacts_telemetry::{
+    self as telemetry,
+    traces::{self, Carrier},
+};
+use tracing::{Instrument as _, Span};
 
 use crate::Message;
 
@@ -78,12 +82,36 @@ impl Queue {
         }
     }
 
+    /// What traces call it.
+    fn name(&self) -> (Carrier, &str) {
+        match self {
+            Self::Sqs(sqs) => (Carrier::Sqs, sqs.name()),
+            Self::Table(_) => (Carrier::Table, "queue"),
+        }
+    }
+
+    /// The span of the work for one of its messages, which `parent` asked for.
+    pub(crate) fn processing(&self, parent: Option<&str>) -> Span {
+        let (carrier, name) = self.name();
+        traces::process(carrier, name, parent)
+    }
+
     /// Puts a message into the queue.
     pub async fn send(&self, message: &Message) -> Result<(), QueueError> {
-        match self {
-            Self::Sqs(sqs) => sqs.send(&message.text()).await,
-            Self::Table(table) => table.send(&message.text()).await,
+        let (carrier, name) = self.name();
+        let span = traces::send(carrier, name);
+        let text = message.text();
+        let send = async {
+            match self {
+                Self::Sqs(sqs) => sqs.send(&text).await,
+                Self::Table(table) => table.send(&text).await,
+            }
+        };
+        let sent = send.instrument(span.clone()).await;
+        if sent.is_err() {
+            traces::failed(&span);
         }
+        sent
     }
 
     /// Waits for messages, at most `most` of them and for some seconds.

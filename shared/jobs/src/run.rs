@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contacts::{BookId, Job, JobId, StoreError};
 use contacts_store::{Checkpoint, JobState, NewJob, Origin};
-use contacts_telemetry::{self as telemetry, StepOutcome};
+use contacts_telemetry::{self as telemetry, StepOutcome, traces};
 use tokio::{sync::watch, time::Instant};
 use tracing::Instrument as _;
 
@@ -102,7 +102,10 @@ impl Runner {
             },
             Some(Message::Schedule(name)) => self.on_time(name, delivery.receives, until).await,
             Some(Message::Outbox(book)) => match book.parse() {
-                Ok(book) => Ok(self.publish(book).await),
+                Ok(book) => {
+                    let traced = self.queue().processing(None);
+                    Ok(self.publish(book).instrument(traced).await)
+                }
                 Err(_) => Ok(unknown()),
             },
             None => Ok(unknown()),
@@ -177,7 +180,9 @@ impl Runner {
             request_id = job.origin.request_id,
             trace_id = job.origin.trace_id,
         );
-        self.work(job, receives, until).instrument(span).await
+        let traced = self.queue().processing(job.origin.parent.as_deref());
+        let work = self.work(job, receives, until).instrument(traced);
+        work.instrument(span).await
     }
 
     async fn work(
@@ -197,7 +202,8 @@ impl Runner {
                 return Ok(Verdict::Done);
             }
             let begun = Instant::now();
-            let step = self.step(kind, &job).await;
+            let traced = traces::step(kind.name);
+            let step = self.step(kind, &job).instrument(traced.clone()).await;
             let outcome = match &step {
                 Ok(Checkpoint::Kept(_)) => StepOutcome::Done,
                 Ok(Checkpoint::Overtaken) => StepOutcome::Overtaken,
@@ -205,6 +211,8 @@ impl Runner {
             };
             let elapsed = begun.elapsed().as_secs_f64();
             telemetry::job_step(kind.name, outcome, elapsed);
+            traces::step_ended(&traced, outcome);
+            drop(traced);
             let duration_ms = (elapsed * 1e6).round() / 1e3;
             tracing::info!(target: "steps", step = job.step, outcome = outcome.label(), duration_ms, "a step");
             match step {

@@ -4,7 +4,8 @@
 //! environment in a door and a map in a test. An empty variable counts as unset. A wrong value, or a
 //! `CONTACTS_…` variable that nobody reads, is an [`Error`] of one line for the operator.
 //!
-//! The standard `AWS_*` variables are read by the AWS SDK and `RUST_LOG` by `contacts-telemetry`.
+//! Traces are set by variables that OpenTelemetry names. The standard `AWS_*` variables are read by the AWS
+//! SDK and `RUST_LOG` by `contacts-telemetry`.
 
 mod cache;
 mod error;
@@ -42,6 +43,9 @@ const RATE_LIMIT: &str = "CONTACTS_RATE_LIMIT";
 const SITE_SECRET: &str = "CONTACTS_SITE_SECRET";
 const OIDC_ISSUER: &str = "CONTACTS_OIDC_ISSUER";
 const OIDC_AUDIENCE: &str = "CONTACTS_OIDC_AUDIENCE";
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_SAMPLE: &str = "OTEL_TRACES_SAMPLER_ARG";
+const TRACES_SERVICE: &str = "OTEL_SERVICE_NAME";
 
 /// Every variable of this product, for finding the one that a misspelt name means.
 const KNOWN: [&str; 18] = [
@@ -110,6 +114,23 @@ pub struct Settings {
     pub limits: Limits,
     /// The OpenID provider whose tokens are accepted. None: personal access tokens alone.
     pub oidc: Option<Oidc>,
+    /// Where traces go. None: nothing is traced.
+    pub traces: Option<TraceSettings>,
+}
+
+/// Traces by OpenTelemetry (OpenTelemetry Specification, "Environment Variable Specification" and
+/// "OpenTelemetry Protocol Exporter").
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceSettings {
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the URL of a collector that takes OTLP over HTTP, without
+    /// `/v1/traces`. Default: none, so that nothing is traced.
+    pub endpoint: String,
+    /// `OTEL_TRACES_SAMPLER_ARG`: the share of requests that are traced, 0 to 1. Default 0.05.
+    pub sample: f64,
+    /// `OTEL_SERVICE_NAME`: what this program is called in traces, 1 to 255 printable ASCII
+    /// characters. Default by the door: `contact-manager-api`, `contact-manager-worker`, or
+    /// `contact-manager` in standalone.
+    pub service: String,
 }
 
 /// The addresses of the two listeners.
@@ -244,6 +265,7 @@ impl Settings {
             cache: cache::server(strings, CACHE_URL)?,
             limits: limits(door, strings)?,
             oidc: oidc(strings)?,
+            traces: traces(door, strings)?,
         })
     }
 }
@@ -429,6 +451,40 @@ fn oidc(strings: &Strings) -> Result<Option<Oidc>, Error> {
             should: ISSUER,
         }),
     }
+}
+
+fn traces(door: Door, strings: &Strings) -> Result<Option<TraceSettings>, Error> {
+    let endpoint = strings.parse(
+        TRACES_ENDPOINT,
+        "the URL of a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318",
+        |text| web::is_base(text).then(|| text.to_owned()),
+    )?;
+    let sample = strings.parse(
+        TRACES_SAMPLE,
+        "the share of requests that are traced, a number from 0 to 1",
+        |text| {
+            let sample = text.parse().ok();
+            sample.filter(|sample| (0.0..=1.0).contains(sample))
+        },
+    )?;
+    let service = strings.parse(
+        TRACES_SERVICE,
+        "a name of 1 to 255 printable ASCII characters",
+        |text| {
+            let fits = text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic());
+            fits.then(|| text.to_owned())
+        },
+    )?;
+    let usual = match door {
+        Door::Lambda | Door::Container => "contact-manager-api",
+        Door::WorkerLambda | Door::WorkerContainer => "contact-manager-worker",
+        Door::Standalone => "contact-manager",
+    };
+    Ok(endpoint.map(|endpoint| TraceSettings {
+        endpoint,
+        sample: sample.unwrap_or(0.05),
+        service: service.unwrap_or_else(|| usual.to_owned()),
+    }))
 }
 
 #[cfg(test)]

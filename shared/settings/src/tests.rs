@@ -38,6 +38,7 @@ fn standalone_needs_no_variable() {
     assert_eq!(settings.limits.rate, None);
     assert!(matches!(settings.limits.client, ClientAddress::Peer));
     assert_eq!(settings.oidc, None);
+    assert_eq!(settings.traces, None);
 }
 
 #[test]
@@ -294,5 +295,57 @@ fn the_topic_is_named_by_the_arn_of_a_standard_one() {
         let error = read(Door::Standalone, &[("CONTACTS_TOPIC_ARN", wrong)]);
         let error = error.unwrap_err().to_string();
         assert!(error.contains("CONTACTS_TOPIC_ARN"), "{error}");
+    }
+}
+
+#[test]
+fn nothing_is_traced_unless_a_collector_is_named() {
+    let traces = |door, pairs: &[(&str, &str)]| {
+        let pairs = [
+            &[(TABLE, "cm-dev"), (QUEUE_URL, "http://sqs.example/1")],
+            pairs,
+        ]
+        .concat();
+        read(door, &pairs).map(|settings| settings.traces)
+    };
+    let endpoint = (TRACES_ENDPOINT, "http://127.0.0.1:4318");
+    assert_eq!(traces(Door::Lambda, &[(TRACES_SAMPLE, "1")]), Ok(None));
+    for (door, service) in [
+        (Door::Lambda, "contact-manager-api"),
+        (Door::Container, "contact-manager-api"),
+        (Door::WorkerLambda, "contact-manager-worker"),
+        (Door::WorkerContainer, "contact-manager-worker"),
+        (Door::Standalone, "contact-manager"),
+    ] {
+        let usual = TraceSettings {
+            endpoint: "http://127.0.0.1:4318".to_owned(),
+            sample: 0.05,
+            service: service.to_owned(),
+        };
+        assert_eq!(traces(door, &[endpoint]), Ok(Some(usual)));
+    }
+    let own = [endpoint, (TRACES_SAMPLE, "0.5"), (TRACES_SERVICE, "cm-dev")];
+    let own = traces(Door::Lambda, &own).unwrap().unwrap();
+    assert_eq!((own.sample, own.service.as_str()), (0.5, "cm-dev"));
+}
+
+#[test]
+fn wrong_settings_of_traces_stop_the_start_even_where_nothing_is_traced() {
+    for (variable, wrong) in [
+        (TRACES_ENDPOINT, "127.0.0.1:4318"),
+        (TRACES_ENDPOINT, "grpc://127.0.0.1:4317"),
+        (TRACES_ENDPOINT, "http://127.0.0.1:4318/?a=b"),
+        (TRACES_ENDPOINT, "http://user@127.0.0.1:4318"),
+        (TRACES_SAMPLE, "5 %"),
+        (TRACES_SAMPLE, "1.1"),
+        (TRACES_SAMPLE, "-0.1"),
+        (TRACES_SAMPLE, "NaN"),
+        (TRACES_SERVICE, "two words"),
+    ] {
+        let error = message(&[(variable, wrong)]);
+        assert!(
+            error.starts_with(&format!("{variable} is {wrong:?}: it should be ")),
+            "{error}"
+        );
     }
 }

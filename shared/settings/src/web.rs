@@ -70,6 +70,12 @@ pub(crate) fn is_url(text: &str) -> bool {
     is_plain && address(text).is_some_and(|address| address.rest.len() > 1)
 }
 
+/// Whether the text is an `http` or `https` URL without query and fragment, to which a path can be added.
+pub(crate) fn is_base(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_plain && address(text).is_some_and(|address| !address.rest.contains(['?', '#']))
+}
+
 /// An origin as a browser serialises it (RFC 6454, section 6.2), or None.
 pub(crate) fn origin(text: &str) -> Option<String> {
     let Address {

@@ -80,13 +80,15 @@ pub struct JobError {
     pub detail: String,
 }
 
-/// Which request asked for a job, so that the lines of its steps can be found beside the request's. For logs alone.
+/// Which request asked for a job, so that its steps can be found beside the request. For logs and traces alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The request's id.
     pub request_id: Option<String>,
     /// The id of the trace that the request was part of.
     pub trace_id: Option<String>,
+    /// What traces call the request (W3C Trace Context, `traceparent`), if it is traced.
+    pub parent: Option<String>,
 }
 
 /// A job.
@@ -191,6 +193,7 @@ impl Job {
             .s("owned_by", &self.owner)
             .opt_s("request_id", self.origin.request_id.as_deref())
             .opt_s("trace_id", self.origin.trace_id.as_deref())
+            .opt_s("traceparent", self.origin.parent.as_deref())
             .opt_s("book", self.book.map(|book| book.to_string()).as_deref())
             .s("job_state", self.state.name())
             .n("done", self.done)
@@ -232,6 +235,7 @@ impl Job {
             origin: Origin {
                 request_id: item.opt_text("request_id")?.map(str::to_owned),
                 trace_id: item.opt_text("trace_id")?.map(str::to_owned),
+                parent: item.opt_text("traceparent")?.map(str::to_owned),
             },
             book: item
                 .opt_text("book")?

@@ -1,4 +1,4 @@
-//! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, and figures of
+//! Metric names and their exporters (Prometheus, CloudWatch EMF), logs, traces, and figures of
 //! the machine and the process.
 //!
 //! Callers record with the functions of this crate's root, which know names and labels; [`names`] is
@@ -14,6 +14,7 @@ pub mod process;
 mod prometheus;
 mod record;
 pub mod system;
+pub mod traces;
 
 #[cfg(feature = "emf")]
 pub use emf::{EmfHandle, emf};
@@ -24,8 +25,10 @@ pub use record::{
     CacheOperation, CacheOutcome, InFlight, Outcome, StepOutcome, auth_failure, build_info,
     cache_operation, cache_up, cold_start, dynamodb_call, dynamodb_conflict, dynamodb_retry,
     dynamodb_throttle, dynamodb_units, event_failed, event_sent, history_write, http_in_flight,
-    http_request, job_ended, job_step, queue_failure, queue_message, rate_limited, system_figures,
+    http_request, job_ended, job_step, outbox_swept, queue_failure, queue_message, rate_limited,
+    system_figures,
 };
+pub use traces::Traces;
 
 pub use system::{Reading, System};
 

@@ -10,8 +10,10 @@ use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, ParseError, filter_fn};
 use tracing_subscriber::fmt::{self, MakeWriter, format::JsonFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::registry;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::traces::{TARGET, Traces};
 
 /// Modules of libraries that see request bodies and headers, by prefix. They log warnings and
 /// errors, whatever `RUST_LOG` says: below that, some write out what they send.
@@ -51,32 +53,43 @@ impl From<ParseError> for LogsError {
     }
 }
 
-/// Sets up the process's logs and its panic hook. The level is `RUST_LOG`'s, default `info`; the
+/// Sets up the process's logs and its panic hook, and takes what is for `traces`. The level is `RUST_LOG`'s, default `info`; the
 /// modules of the AWS SDK, hyper, h2, rustls, the Lambda runtime and the embedded database log at
 /// most warnings. A panic is logged by its place alone: its message may hold personal data.
 ///
 /// # Errors
 /// If `RUST_LOG` cannot be read, or logs are set up already.
-pub fn init_logs(format: Format) -> Result<(), LogsError> {
+pub fn init_logs(format: Format, traces: &Traces) -> Result<(), LogsError> {
     let filter = match env::var("RUST_LOG") {
         Ok(filter) => filter,
         Err(env::VarError::NotPresent) => String::new(),
         Err(env::VarError::NotUnicode(_)) => return Err(LogsError::NotText),
     };
     let set = match format {
-        Format::Json => subscriber(format, &filter, io::stdout)?.try_init(),
-        Format::Text => subscriber(format, &filter, io::stderr)?.try_init(),
+        Format::Json => install(subscriber(format, &filter, io::stdout)?, traces),
+        Format::Text => install(subscriber(format, &filter, io::stderr)?, traces),
     };
     set.map_err(|_| LogsError::Already)?;
     panic::set_hook(Box::new(log_panic));
     Ok(())
 }
 
+/// Without traces there is no layer for them, not even an empty one.
+fn install<S>(logs: S, traces: &Traces) -> Result<(), TryInitError>
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    match traces.layer() {
+        Some(layer) => logs.with(layer).try_init(),
+        None => logs.try_init(),
+    }
+}
+
 fn subscriber<W>(
     format: Format,
     filter: &str,
     writer: W,
-) -> Result<impl Subscriber + Send + Sync, ParseError>
+) -> Result<impl Subscriber + for<'span> LookupSpan<'span> + Send + Sync, ParseError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -89,10 +102,13 @@ where
             .boxed(),
         Format::Text => fmt::layer().with_ansi(false).with_writer(writer).boxed(),
     };
-    Ok(registry().with(layer.with_filter(filter.and(filter_fn(within_cap)))))
+    Ok(Registry::default().with(layer.with_filter(filter.and(filter_fn(is_logged)))))
 }
 
-fn within_cap(metadata: &Metadata<'_>) -> bool {
+fn is_logged(metadata: &Metadata<'_>) -> bool {
+    if metadata.target() == TARGET {
+        return false;
+    }
     let capped = CAPPED
         .iter()
         .any(|prefix| metadata.target().starts_with(prefix));

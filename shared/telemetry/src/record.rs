@@ -6,9 +6,9 @@ use crate::names::{
     AUTH_FAILURES, BUILD_INFO, CACHE_OPERATIONS, CACHE_UP, COLD_STARTS, DYNAMODB_CALLS,
     DYNAMODB_CONFLICTS, DYNAMODB_DURATION, DYNAMODB_RETRIES, DYNAMODB_THROTTLES, DYNAMODB_UNITS,
     EVENTS_AGE, EVENTS_FAILED, EVENTS_SENT, HISTORY_WRITES, HTTP_DURATION, HTTP_IN_FLIGHT,
-    HTTP_REQUESTS, JOB_STEP_DURATION, JOB_STEPS, JOBS_ENDED, QUEUE_FAILURES, QUEUE_MESSAGES,
-    RATE_LIMITED, SYSTEM_CPU, SYSTEM_DISK_SIZE, SYSTEM_DISK_USED, SYSTEM_MEMORY_LIMIT,
-    SYSTEM_MEMORY_USED, SYSTEM_NETWORK,
+    HTTP_REQUESTS, JOB_STEP_DURATION, JOB_STEPS, JOBS_ENDED, OUTBOX_AGE, QUEUE_FAILURES,
+    QUEUE_MESSAGES, RATE_LIMITED, SYSTEM_CPU, SYSTEM_DISK_SIZE, SYSTEM_DISK_USED,
+    SYSTEM_MEMORY_LIMIT, SYSTEM_MEMORY_USED, SYSTEM_NETWORK,
 };
 
 /// How a call to DynamoDB ended.
@@ -27,7 +27,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Condition => "condition",
@@ -256,6 +256,12 @@ pub fn event_sent(channel: &'static str, age: f64) {
 /// A message about an event was not taken. `retry` is `later` or `never`.
 pub fn event_failed(channel: &'static str, retry: &'static str) {
     counter!(EVENTS_FAILED.name, "channel" => channel, "retry" => retry).increment(1);
+}
+
+/// A sweep of the outbox has ended; the oldest event that it left unsent is `age` seconds old, 0 if it left
+/// none.
+pub fn outbox_swept(age: f64) {
+    histogram!(OUTBOX_AGE.name).record(age);
 }
 
 /// Says what is running: the product's version and the door, such as `container`. Once, at start.

@@ -217,6 +217,7 @@ fn every_metric_of_the_table_is_exported_with_its_labels() {
         telemetry::cache_up(true);
         telemetry::rate_limited("token");
         telemetry::event_sent("sns", 0.1);
+        telemetry::outbox_swept(0.0);
         telemetry::event_failed("sns", "yes");
         telemetry::history_write(true);
         telemetry::cold_start();

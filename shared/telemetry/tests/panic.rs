@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use contacts_telemetry::{Format, init_logs};
+use contacts_telemetry::{Format, Traces, init_logs};
 use serde_json::Value;
 
 const CHILD: &str = "PANIC_TEST_CHILD";
@@ -13,8 +13,11 @@ fn child() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
-    init_logs(Format::Json).unwrap();
-    assert!(init_logs(Format::Json).is_err(), "logs are set up once");
+    init_logs(Format::Json, &Traces::default()).unwrap();
+    assert!(
+        init_logs(Format::Json, &Traces::default()).is_err(),
+        "logs are set up once"
+    );
     let name = "Ada Lovelace";
     let panicked = std::panic::catch_unwind(|| panic!("cannot fold {name}"));
     assert!(panicked.is_err());

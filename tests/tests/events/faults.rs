@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use contacts_events::Channel;
 use contacts_tests::faults::{Fault, Gate, Rule};
 use futures::future::join;
+use jiff::Timestamp;
 
 use crate::bed::{Bed, WHO, events_in, read, wish};
 
@@ -22,13 +23,20 @@ async fn what_sns_does_not_take_stays_and_is_sent_by_the_sweep() {
         bed.faults.inject(Rule::new(fault).on("PublishBatch"));
         let published = bed.events.publish_book(book).await.unwrap();
         assert_eq!((published.sent, published.waiting), (0, 1));
-        assert_eq!(bed.rows("O#").await.len(), 1);
+        let [row] = &bed.rows("O#").await[..] else {
+            panic!("one row waits")
+        };
+        let at = row["at"].as_n().unwrap().parse().unwrap();
+        let left = bed.sweep().await;
+        assert_eq!((left.published.sent, left.published.waiting), (0, 1));
+        assert_eq!(left.oldest.map(Timestamp::as_millisecond), Some(at));
         bed.faults.clear();
         let swept = bed.sweep().await;
         assert_eq!(
             (swept.books, swept.published.sent, swept.complete),
             (1, 1, true)
         );
+        assert_eq!(swept.oldest, None);
         assert_eq!(queue.take(1).await.unwrap().len(), 1);
         assert_eq!(bed.rows("O#").await, []);
     }

@@ -37,8 +37,9 @@ module "permissions" {
 module "config" {
   source = "../modules/config"
 
-  name   = "all"
-  region = "us-east-1"
+  name    = "all"
+  region  = "us-east-1"
+  tracing = true
 }
 
 locals {
@@ -58,7 +59,7 @@ module "functions" {
 
   name             = "all"
   target_group_arn = var.arns.target_group
-  tracing          = true
+  tracing          = { layer_arn = "arn:aws:lambda:us-east-1:901920570463:layer:collector:1" }
   log_groups       = local.log_groups
   vpc              = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
 

@@ -41,9 +41,12 @@ async fn a_lost_message_is_found_by_the_sweep() {
     site.tell(&Message::Schedule("sweep-outbox".to_owned()))
         .await
         .unwrap();
-    let _worker = site.container().await.unwrap();
+    let worker = site.container().await.unwrap();
     site.until_done(lost.id).await.unwrap();
     site.nothing_remains_of(book).await.unwrap();
+    // Each sweep says how old the oldest event is that it left.
+    let swept = "contacts_outbox_age_seconds_bucket{le=\"0\"} 1";
+    worker.until(|text| text.contains(swept)).await.unwrap();
     let failed = site
         .until(hopeless.id, |job| !job.state.is_open())
         .await

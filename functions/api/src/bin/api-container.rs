@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use contacts_http::server;
 use contacts_settings::{Door, Settings};
-use contacts_telemetry::Format;
+use contacts_telemetry::{Format, Traces};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -33,9 +33,13 @@ async fn run() -> Result<ExitCode> {
             bail!("{other:?} is not a command: there is `healthcheck`, or none to serve")
         }
     }
-    contacts_telemetry::init_logs(Format::Json)?;
+    let traces = Traces::new(settings.traces.as_ref(), env!("CARGO_PKG_VERSION"))?;
+    contacts_telemetry::init_logs(Format::Json, &traces)?;
     let metrics = contacts_telemetry::prometheus()?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "container");
-    api::container::run(&settings, metrics).await?;
+    traces.send_in_background();
+    let served = api::container::run(&settings, metrics).await;
+    traces.finish().await;
+    served?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
 use contacts_settings::{Door, Settings};
-use contacts_telemetry::{Format, System};
+use contacts_telemetry::{Format, System, Traces};
 
 /// Lambda tells every function its name (Lambda Developer Guide, "Defined runtime environment variables").
 const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
@@ -28,7 +28,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let settings = Settings::from_env(Door::Lambda)?;
-    contacts_telemetry::init_logs(Format::Json)?;
+    let traces = Traces::new(settings.traces.as_ref(), env!("CARGO_PKG_VERSION"))?;
+    contacts_telemetry::init_logs(Format::Json, &traces)?;
     let function = env::var(FUNCTION).with_context(|| format!("{FUNCTION} is not set"))?;
     let metrics = contacts_telemetry::emf(&function)?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "lambda");
@@ -41,10 +42,11 @@ async fn run() -> Result<()> {
     if let Err(error) = jobs.contacts().store().ready().await {
         tracing::warn!(%error, "the table did not answer during the start");
     }
-    let flush = || {
+    let flush = async || {
         if let Err(error) = metrics.flush(&mut stdout()) {
             tracing::warn!(%error, "metrics were not written");
         }
+        traces.flush().await;
     };
     api::lambda::run(contacts_http::router(app), flush)
         .await

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use contacts_http::server;
 use contacts_settings::{Door, Settings};
-use contacts_telemetry::Format;
+use contacts_telemetry::{Format, Traces};
 use worker::operate;
 
 #[tokio::main]
@@ -56,10 +56,14 @@ async fn run() -> Result<ExitCode> {
         writeln!(stdout(), "{said}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    contacts_telemetry::init_logs(Format::Json)?;
+    let traces = Traces::new(settings.traces.as_ref(), env!("CARGO_PKG_VERSION"))?;
+    contacts_telemetry::init_logs(Format::Json, &traces)?;
     let metrics = contacts_telemetry::prometheus()?;
     contacts_telemetry::build_info(env!("CARGO_PKG_VERSION"), "worker-container");
     let runner = worker::runner(&settings).await;
-    worker::container::run(&settings, runner, metrics).await?;
+    traces.send_in_background();
+    let worked = worker::container::run(&settings, runner, metrics).await;
+    traces.finish().await;
+    worked?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,9 @@ mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{}" }
   }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
   mock_resource "aws_prometheus_workspace" {
     defaults = {
       arn                 = "arn:aws:aps:eu-central-1:123456789012:workspace/ws-1"
@@ -48,6 +51,55 @@ run "every_part_of_the_pipeline_is_configured_and_every_configured_part_is_used"
   assert {
     condition     = toset(keys(yamldecode(aws_ssm_parameter.collector.insecure_value).extensions)) == toset(yamldecode(aws_ssm_parameter.collector.insecure_value).service.extensions)
     error_message = "An extension is configured and not used, or used and not configured."
+  }
+}
+
+run "traces_are_neither_taken_nor_allowed_unless_asked_for" {
+  assert {
+    condition     = !strcontains(aws_ssm_parameter.collector.insecure_value, "otlp") && !strcontains(aws_ssm_parameter.collector.insecure_value, "xray")
+    error_message = "Without tracing the collector must hear of none."
+  }
+  assert {
+    condition     = toset(data.aws_iam_policy_document.task.statement[*].sid) == toset(["RemoteWrite"])
+    error_message = "Without tracing the task may send none."
+  }
+}
+
+run "traces_come_from_loopback_alone_and_go_to_x_ray_signed" {
+  variables {
+    tracing = true
+  }
+
+  assert {
+    condition     = yamldecode(aws_ssm_parameter.collector.insecure_value).receivers.otlp == { protocols = { http = { endpoint = "127.0.0.1:4318" } } }
+    error_message = "Nobody outside the task may send traces, and there is one way to."
+  }
+  assert {
+    condition     = yamldecode(aws_ssm_parameter.collector.insecure_value).exporters.otlphttp == { traces_endpoint = "https://xray.eu-central-1.amazonaws.com/v1/traces", auth = { authenticator = "sigv4auth/xray" } }
+    error_message = "Traces go to X-Ray's endpoint."
+  }
+  assert {
+    condition     = yamldecode(aws_ssm_parameter.collector.insecure_value).extensions["sigv4auth/xray"] == { region = "eu-central-1", service = "xray" }
+    error_message = "They are signed for X-Ray."
+  }
+  assert {
+    condition     = toset(yamldecode(aws_ssm_parameter.collector.insecure_value).service.extensions) == toset(keys(yamldecode(aws_ssm_parameter.collector.insecure_value).extensions))
+    error_message = "An extension is configured and not used, or used and not configured."
+  }
+  assert {
+    condition = alltrue([
+      for kind in ["receivers", "processors", "exporters"] :
+      toset(keys(yamldecode(aws_ssm_parameter.collector.insecure_value)[kind])) == toset(flatten(values(yamldecode(aws_ssm_parameter.collector.insecure_value).service.pipelines)[*][kind]))
+    ])
+    error_message = "A part is configured and not used, or used and not configured."
+  }
+  assert {
+    condition     = length(aws_ssm_parameter.collector.insecure_value) < 4096 && !strcontains(aws_ssm_parameter.collector.insecure_value, "#")
+    error_message = "It must fit a standard parameter."
+  }
+  assert {
+    condition     = data.aws_iam_policy_document.task.statement[1].actions == toset(["xray:PutSpans", "xray:PutSpansForIndexing"]) && length(data.aws_iam_policy_document.task.statement) == 2
+    error_message = "The collector may send spans and do nothing else with them."
   }
 }
 

@@ -245,3 +245,61 @@ run "every_option_at_once_can_be_planned" {
     error_message = "Each zone must have its NAT gateway."
   }
 }
+
+run "nothing_is_traced_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = jsonencode(local.tracing_of) == jsonencode({ api = {}, worker = {} }) && local.layer == null
+    error_message = "Without tracing the programs must not be told of a collector."
+  }
+}
+
+run "programs_are_told_of_the_collector_beside_them" {
+  command = plan
+  variables {
+    tracing = { sample = 0.5, layer_arn = "arn:aws:lambda:eu-central-1:901920570463:layer:aws-otel-collector-amd64-ver-0-117-0:1" }
+  }
+
+  assert {
+    condition = jsonencode(local.tracing_of) == jsonencode({ for service in ["api", "worker"] : service => {
+      OTEL_EXPORTER_OTLP_ENDPOINT = "http://127.0.0.1:4318"
+      OTEL_TRACES_SAMPLER_ARG     = "0.5"
+      OTEL_SERVICE_NAME           = "contact-manager-test-${service}"
+    } })
+    error_message = "Both must be told where the collector is, how much to trace, and their names."
+  }
+  assert {
+    condition     = local.layer == { layer_arn = var.tracing.layer_arn }
+    error_message = "Functions must have the layer."
+  }
+}
+
+run "containers_are_traced_without_a_layer" {
+  command = plan
+  variables {
+    target  = "fargate"
+    tracing = {}
+  }
+
+  assert {
+    condition     = local.tracing_of.api.OTEL_TRACES_SAMPLER_ARG == "0.05" && local.layer == null
+    error_message = "One of twenty requests is traced unless said otherwise."
+  }
+}
+
+run "functions_are_not_traced_without_a_layer" {
+  command = plan
+  variables {
+    tracing = {}
+  }
+  expect_failures = [var.tracing]
+}
+
+run "a_share_is_from_0_to_1" {
+  command = plan
+  variables {
+    tracing = { sample = 5, layer_arn = "arn:aws:lambda:eu-central-1:901920570463:layer:aws-otel-collector-amd64-ver-0-117-0:1" }
+  }
+  expect_failures = [var.tracing]
+}

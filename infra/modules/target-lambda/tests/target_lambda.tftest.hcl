@@ -123,7 +123,7 @@ run "by_default_there_is_no_vpc_no_trace_and_nothing_provisioned" {
   command = plan
 
   assert {
-    condition     = alltrue([for function in aws_lambda_function.this : length(function.vpc_config) == 0 && function.tracing_config[0].mode == "PassThrough"])
+    condition     = alltrue([for function in aws_lambda_function.this : length(function.vpc_config) == 0 && length(function.layers) == 0 && !contains(keys(function.environment[0].variables), "AOT_CONFIG_CONTENT")])
     error_message = "Functions must not be attached to a VPC or traced unless asked for."
   }
 
@@ -141,19 +141,37 @@ run "by_default_there_is_no_vpc_no_trace_and_nothing_provisioned" {
 run "functions_can_be_attached_to_a_vpc_and_traced" {
   command = plan
   variables {
-    tracing = true
+    tracing = { layer_arn = "arn:aws:lambda:eu-central-1:901920570463:layer:aws-otel-collector-amd64-ver-0-117-0:1" }
     vpc     = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
   }
 
   assert {
-    condition     = alltrue([for function in aws_lambda_function.this : function.vpc_config[0].security_group_ids == toset(["sg-1"]) && function.replace_security_groups_on_destroy && function.tracing_config[0].mode == "Active"])
-    error_message = "Both functions must be attached and traced, and let go of the groups before they go."
+    condition     = alltrue([for function in aws_lambda_function.this : function.vpc_config[0].security_group_ids == toset(["sg-1"]) && function.replace_security_groups_on_destroy && function.layers == tolist([var.tracing.layer_arn])])
+    error_message = "Both functions must be attached and have the collector, and let go of the groups before they go."
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["OPENTELEMETRY_COLLECTOR_CONFIG_URI"] == "env:AOT_CONFIG_CONTENT" && jsondecode(function.environment[0].variables["AOT_CONFIG_CONTENT"]).receivers.otlp.protocols.http.endpoint == "127.0.0.1:4318" && startswith(jsondecode(function.environment[0].variables["AOT_CONFIG_CONTENT"]).exporters.otlphttp.traces_endpoint, "https://xray.")])
+    error_message = "The collector must take what the program beside it sends, and hand it to X-Ray."
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.tracing_config[0].mode == "PassThrough"])
+    error_message = "Lambda must begin no traces beside the program's."
   }
 
   assert {
     condition     = length(setsubtract(["NetworkInterfaces", "NotFromCode", "Traces"], data.aws_iam_policy_document.service["api"].statement[*].sid)) == 0
     error_message = "The roles must allow it, and refuse the code to make interfaces."
   }
+}
+
+run "a_layer_is_named_by_the_arn_of_a_version" {
+  command = plan
+  variables {
+    tracing = { layer_arn = "arn:aws:lambda:eu-central-1:901920570463:layer:aws-otel-collector-amd64-ver-0-117-0" }
+  }
+  expect_failures = [var.tracing]
 }
 
 run "environments_can_be_kept_warm" {

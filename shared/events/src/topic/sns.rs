@@ -11,8 +11,10 @@ use aws_sdk_sns::{
     types::{MessageAttributeValue, PublishBatchRequestEntry},
 };
 use contacts_store::Endpoint;
+use contacts_telemetry::traces::{self, Carrier};
 use futures::StreamExt;
 use serde_json::json;
+use tracing::Instrument as _;
 
 use super::{Fate, Letter};
 use crate::{
@@ -218,14 +220,15 @@ impl Sns {
             .iter()
             .filter_map(|(_, entry)| entry.clone())
             .collect();
+        let name = self.topic.rsplit(':').next().unwrap_or_default();
+        let traced = traces::send(Carrier::Sns, name);
         let publish = self.client.publish_batch().topic_arn(&self.topic);
-        let answer = publish
-            .set_publish_batch_request_entries(Some(entries))
-            .send()
-            .await;
+        let publish = publish.set_publish_batch_request_entries(Some(entries));
+        let answer = publish.send().instrument(traced.clone()).await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
+                traces::failed(&traced);
                 warn("PublishBatch", &error);
                 return vec![Fate::Later(SILENT); batch.len()];
             }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use contacts::Origin;
+use contacts_telemetry::traces;
 use data_encoding::HEXLOWER;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
@@ -59,6 +60,7 @@ pub(super) struct Arrival {
     pub(super) origin: Option<HeaderValue>,
     pub(super) preflight: bool,
     trace: Option<String>,
+    traced: Span,
     route: Option<MatchedPath>,
     start: Instant,
 }
@@ -68,7 +70,7 @@ impl Arrival {
     pub(super) fn note(request: &mut Request) -> Self {
         let start = Instant::now();
         let headers = request.headers();
-        let arrival = Self {
+        let mut arrival = Self {
             id: RequestId::of(headers),
             method: request.method().clone(),
             secure: is_secure(headers),
@@ -76,20 +78,34 @@ impl Arrival {
             preflight: request.method() == Method::OPTIONS
                 && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
             trace: trace_root(headers),
+            traced: Span::none(),
             route: request.extensions().get().cloned(),
             start,
         };
+        // Those who ask every few seconds would be most of what is traced.
+        if !arrival.is_probe() {
+            let route = arrival.matched();
+            arrival.traced = traces::request(arrival.method(), route, arrival.trace.as_deref());
+            if arrival.trace.is_none() {
+                arrival.trace = traces::trace_id(&arrival.traced);
+            }
+        }
         request.extensions_mut().insert(arrival.id.clone());
         request.extensions_mut().insert(Origin {
             request_id: Some(arrival.id.to_string()),
             trace_id: arrival.trace.clone(),
+            parent: traces::parent(&arrival.traced),
         });
         arrival
     }
 
+    fn matched(&self) -> Option<&str> {
+        self.route.as_ref().map(MatchedPath::as_str)
+    }
+
     /// The route's template: paths hold ids, and are never logged.
     fn route(&self) -> &str {
-        self.route.as_ref().map_or("unmatched", MatchedPath::as_str)
+        self.matched().unwrap_or("unmatched")
     }
 
     /// The method, or `other`: anybody can invent methods.
@@ -116,6 +132,11 @@ impl Arrival {
         self.route().starts_with("/v1/")
     }
 
+    /// The span that stands for the request in traces.
+    pub(super) fn traced(&self) -> Span {
+        self.traced.clone()
+    }
+
     /// The span that every log line of the request is in.
     pub(super) fn span(&self) -> Span {
         tracing::info_span!(
@@ -129,6 +150,7 @@ impl Arrival {
     /// One log line and the metrics.
     pub(super) fn record(&self, status: StatusCode) {
         let (method, status) = (self.method(), status.as_u16());
+        traces::answered(&self.traced, status);
         let elapsed = self.start.elapsed().as_secs_f64();
         contacts_telemetry::http_request(self.route(), method, status, elapsed);
         let duration_ms = (elapsed * 1e6).round() / 1e3;
@@ -153,7 +175,8 @@ fn is_secure(headers: &HeaderMap) -> bool {
 }
 
 /// The `Root` of `X-Amzn-Trace-Id` (`Root=1-67891233-abcdef012345678912345678;…`), if it looks like
-/// one.
+/// one. The load balancer writes it, or leaves it as it came from in front. W3C's `traceparent` it hands on
+/// as the client sent it, with the client's word on whether to trace: that one is not read.
 fn trace_root(headers: &HeaderMap) -> Option<String> {
     headers
         .get("x-amzn-trace-id")?
@@ -161,11 +184,6 @@ fn trace_root(headers: &HeaderMap) -> Option<String> {
         .ok()?
         .split(';')
         .find_map(|field| field.trim().strip_prefix("Root="))
-        .filter(|root| {
-            root.len() <= 64
-                && root
-                    .bytes()
-                    .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-        })
+        .filter(|root| traces::is_trace_id(root))
         .map(str::to_owned)
 }

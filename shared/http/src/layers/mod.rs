@@ -93,7 +93,7 @@ struct Frame {
 
 async fn run(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) -> Response {
     let arrival = Arrival::note(&mut request);
-    let span = arrival.span();
+    let (traced, span) = (arrival.traced(), arrival.span());
     async move {
         let in_flight = contacts_telemetry::http_in_flight();
         let meter = frame.meter(&arrival, &mut request);
@@ -105,6 +105,7 @@ async fn run(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) 
         response
     }
     .instrument(span)
+    .instrument(traced)
     .await
 }
 

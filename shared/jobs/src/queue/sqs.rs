@@ -41,6 +41,11 @@ impl Sqs {
         }
     }
 
+    /// The queue's name, which is where its URL ends.
+    pub(super) fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
+    }
+
     pub(super) async fn send(&self, body: &str) -> Result<(), QueueError> {
         let send = self.client.send_message().queue_url(&self.url);
         let sent = send.message_body(body).send().await;

@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::{
     },
     types::{CancellationReason, ConsumedCapacity},
 };
-use contacts_telemetry as telemetry;
+use contacts_telemetry::{self as telemetry, traces};
+use tracing::Instrument as _;
 
 use super::Cancelled;
 use crate::{error::StoreError, item::Item};
@@ -96,8 +97,11 @@ where
     SdkError<E>: ProvideErrorMetadata,
 {
     let start = Instant::now();
-    let answer = call.await;
-    telemetry::dynamodb_call(operation, outcome(&answer), start.elapsed().as_secs_f64());
+    let span = traces::database(operation);
+    let answer = call.instrument(span.clone()).await;
+    let outcome = outcome(&answer);
+    telemetry::dynamodb_call(operation, outcome, start.elapsed().as_secs_f64());
+    traces::database_answered(&span, outcome);
     answer
 }
 
