@@ -51,7 +51,7 @@ fn without_marks(card: &Card) -> Value {
 }
 
 /// Removes what import leaves beside members, and types that may be left out. Components that are
-/// not ordered may come in any order.
+/// not ordered, which they are not by default, may come in any order (RFC 9553, 2.2.1).
 fn strip(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -60,7 +60,7 @@ fn strip(value: &mut Value) {
                 map.remove("@type");
             }
             map.values_mut().for_each(strip);
-            if !map.contains_key("isOrdered")
+            if map.get("isOrdered") != Some(&Value::Bool(true))
                 && let Some(Value::Array(components)) = map.get_mut("components")
             {
                 components.sort_by_key(ToString::to_string);
