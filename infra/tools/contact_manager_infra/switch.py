@@ -32,8 +32,8 @@ from .traffic import TARGETS, all_on
 
 SHARES = (10, 50, 100)
 
-# What is watched follows the traffic.
-ALERTS = "module.stack.module.alerts"
+# What is watched follows the traffic, and what there is to see of it.
+WATCHING = ("module.stack.module.alerts", "module.stack.module.dashboards")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -349,11 +349,11 @@ class Switch:
 
     def watch_over(self, live):
         """Lets alerts be about the side that is live now: the old one is as idle as the new one was."""
-        with self.plan(live, only=ALERTS) as plan:
+        with self.plan(live, only=WATCHING) as plan:
             if plan.changes():
                 plan.apply()
 
-    def plan(self, target, only=None):
+    def plan(self, target, only=()):
         """What Terraform would do as the parameter is now, with what was deployed."""
         if "lambda" in (self.old, self.new):
             zips.fetch(self.environment, self.terraform.folder, self.terraform.zips, self.aws, self.deployment.bucket)

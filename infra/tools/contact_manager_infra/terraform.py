@@ -69,13 +69,13 @@ class Terraform:
         with self.plan(quiet=True, refresh_only=True) as plan:
             plan.apply()
 
-    def plan(self, destroy=False, quiet=False, lock=True, refresh_only=False, only=None, **variables):
-        """A plan to show and to apply, for a `with`. What is applied is what was shown. `only` is a module's address."""
+    def plan(self, destroy=False, quiet=False, lock=True, refresh_only=False, only=(), **variables):
+        """A plan to show and to apply, for a `with`. What is applied is what was shown. `only` are addresses of modules."""
         plan = Plan(self)
         try:
             given = [f"-var={name}={value}" for name, value in {**self.variables, **variables}.items()]
             how = [LOCK_TIMEOUT if lock else "-lock=false"]
-            how += ["-destroy"] * destroy + ["-refresh-only"] * refresh_only + [f"-target={only}"] * bool(only)
+            how += ["-destroy"] * destroy + ["-refresh-only"] * refresh_only + [f"-target={module}" for module in only]
             self._run(["plan", "-input=false", f"-out={plan.file}", *how, *given], quiet=quiet)
         except BaseException:
             plan.folder.cleanup()

@@ -28,7 +28,7 @@ class Reckons(unittest.TestCase):
         costs = bill.items("lambda", 0)
         self.assertAlmostEqual(costs["load balancer"], 730 * 0.0225)
         self.assertAlmostEqual(costs["public addresses"], 2 * 730 * 0.005)
-        self.assertAlmostEqual(costs["metrics"], 66 * 0.30)
+        self.assertAlmostEqual(costs["metrics"], 68 * 0.30)
         self.assertAlmostEqual(costs["table, storage"], 0.5 * (0.25 + 0.20))
         self.assertEqual((costs["table, requests"], costs["transfer out"]), (0, 0))
         self.assertNotIn("NAT", costs)

@@ -20,6 +20,7 @@ pub(crate) struct Artifacts {
     pub(crate) worker: PathBuf,
     pub(crate) bare_lambda: PathBuf,
     pub(crate) bare_container: PathBuf,
+    pub(crate) unwatched_container: PathBuf,
     /// What gets deployed, where that was measured.
     pub(crate) zip: Option<PathBuf>,
     _unpacked: TempDir,
@@ -55,6 +56,7 @@ impl Artifacts {
             worker,
             bare_lambda: peers.join("bare_lambda"),
             bare_container: peers.join("bare_container"),
+            unwatched_container: peers.join("unwatched_container"),
             zip: Some(zip),
             _unpacked: unpacked,
         })
@@ -68,6 +70,7 @@ impl Artifacts {
             worker: build("worker", "worker-container", &["container"])?,
             bare_lambda: build_example("bare_lambda")?,
             bare_container: build_example("bare_container")?,
+            unwatched_container: build_example("unwatched_container")?,
             zip: None,
             _unpacked: TempDir::new()?,
         })
@@ -87,6 +90,7 @@ fn released_examples() -> Result<PathBuf> {
         .args(["build", "--quiet", "--release", "--package"])
         .args([env!("CARGO_PKG_NAME"), "--example", "bare_lambda"])
         .args(["--example", "bare_container"])
+        .args(["--example", "unwatched_container"])
         .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1")
         .status()?;
     ensure!(status.success(), "the peers cannot be built");

@@ -1,12 +1,16 @@
 //! The container under load, beside a bare handler that does the same reads.
 
 use std::{
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
+use axum::{Router, body::Bytes, routing::post};
 use contacts_tests::process::Process;
+
+use tokio::net::TcpListener;
 
 use crate::{
     artifacts::Artifacts,
@@ -77,6 +81,15 @@ impl Runner {
     }
 }
 
+/// The address of one that takes every trace.
+async fn collector() -> Result<String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let router = Router::new().route("/v1/traces", post(|_: Bytes| async {}));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(format!("http://{address}"))
+}
+
 /// Measures reads from a book of some size.
 pub(crate) async fn measure(
     artifacts: &Artifacts,
@@ -85,8 +98,9 @@ pub(crate) async fn measure(
     time: Duration,
 ) -> Result<Table> {
     let environment = site.database.environment();
-    let mut quiet = environment.clone();
-    quiet.push(("RUST_LOG".to_owned(), "warn".to_owned()));
+    let collector = collector().await?;
+    let mut traced = environment.clone();
+    traced.push(("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), collector));
     let mut product =
         Runner::new(Api::start(&artifacts.container, &environment).await?, site).await?;
     let mut peer = Runner::new(
@@ -94,12 +108,17 @@ pub(crate) async fn measure(
         site,
     )
     .await?;
-    let mut silent = Runner::new(Api::start(&artifacts.container, &quiet).await?, site).await?;
+    let mut unwatched = Runner::new(
+        Api::start(&artifacts.unwatched_container, &environment).await?,
+        site,
+    )
+    .await?;
+    let mut traced = Runner::new(Api::start(&artifacts.container, &traced).await?, site).await?;
     let started = Instant::now();
     let gets = site.contacts.iter().take(1_000);
     let requests: Arc<[_]> = gets.map(|path| load::get(path, TOKEN)).collect();
     for _ in 0..rounds {
-        for runner in [&mut product, &mut peer, &mut silent] {
+        for runner in [&mut product, &mut peer, &mut unwatched, &mut traced] {
             runner.round(&requests, time).await?;
         }
     }
@@ -117,9 +136,16 @@ pub(crate) async fn measure(
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let goal = Goal::new("≥ 70 %", share >= 0.7);
     table.compare("throughput, of the peer's", percent(share), "100 %", goal);
-    let share = median(&silent.per_second) / median(&peer.per_second);
-    let label = "the same without a log line each (`RUST_LOG=warn`)";
-    table.compare(label, percent(share), "100 %", Goal::none());
+    let label = "throughput of the product without logs, metrics, traces";
+    table.compare(label, unwatched.rate(), "", Goal::none());
+    for (label, runner) in [
+        ("lost to logs and metrics", &product),
+        ("lost to logs, metrics and traces of 5 %", &traced),
+    ] {
+        let lost = 1.0 - median(&runner.per_second) / median(&unwatched.per_second);
+        let goal = Goal::new("≤ 5 %", lost <= 0.05);
+        table.compare(label, percent(lost), "", goal);
+    }
     let label = "latency under that load, p50 / p99";
     table.compare(label, product.latency(), &peer.latency(), Goal::none());
     let cpu = |runner: &Runner| us(median(&runner.cpu));
@@ -129,8 +155,8 @@ pub(crate) async fn measure(
         &cpu(&peer),
         Goal::none(),
     );
-    let label = "the same without a log line each";
-    table.compare(label, cpu(&silent), "", Goal::none());
+    let label = "the same without logs, metrics, traces";
+    table.compare(label, cpu(&unwatched), "", Goal::none());
     let goal = Goal::new("≤ 30 MB", product.idle <= 30_000_000);
     table.compare("memory, idle", mb(product.idle), &mb(peer.idle), goal);
     let goal = Goal::new("≤ 80 MB", product.loaded <= 80_000_000);

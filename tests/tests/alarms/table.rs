@@ -201,6 +201,13 @@ pub(crate) fn cases(of: &Recordings, workspace: &str) -> Vec<Case> {
             vec![times(1, &of.told_soon)],
             vec![times(1, &of.told_late)],
         ),
+        // What a sweep has left, once a minute.
+        case(
+            "P2 EventsLate on lambda",
+            6,
+            own("contacts_outbox_age_seconds", WORKER, 300.0),
+            own("contacts_outbox_age_seconds", WORKER, 301.0),
+        ),
         case(
             "P3 CacheDown on lambda",
             5,
