@@ -16,9 +16,18 @@ async fn main() -> Result<()> {
     let settings = Settings::from_env(Door::Container)?;
     let sdk = contacts_store::sdk_config().await;
     let table = &settings.table;
-    let store = Store::new(contacts_store::client(&sdk), &table.name, table.changes_days);
+    let store = Store::new(
+        contacts_store::client(&sdk),
+        &table.name,
+        table.changes_days,
+    );
     let queue = Queue::new(&sdk, None, &store);
-    let jobs = Jobs::open(store, Cache::of(&settings, &sdk), queue, Topic::new(&sdk, None));
+    let jobs = Jobs::open(
+        store,
+        Cache::of(&settings, &sdk),
+        queue,
+        Topic::new(&sdk, None),
+    );
     let app = App::new(jobs, &settings)?;
     let draining = app.draining();
     let stop = server::stop_signal()?;
